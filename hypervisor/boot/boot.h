@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* Start of the machine: what GRUB handed over, ACPI tables, the first domain. */
+#ifndef BOOT_BOOT_H
+#define BOOT_BOOT_H
+
+#include "lib/types.h"
+
+struct boot_module {
+	paddr_t start;
+	size_t size;
+	char cmdline[1024]; /* its words, with a leading "placeholder" dropped */
+};
+#define MAX_BOOT_MODULES 16
+
+struct boot_info {
+	char loader[64];
+	char cmdline[2048];
+	struct boot_module module[MAX_BOOT_MODULES];
+	unsigned int modules;
+	paddr_t rsdp; /* machine address of a copy of the RSDP, 0: none */
+	bool efi;
+	struct {
+		paddr_t address;
+		uint32_t pitch, width, height;
+		uint8_t bpp, type; /* Multiboot2: 1 RGB, 2 EGA text, 0xff: none */
+		uint8_t red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
+	} fb;
+};
+extern struct boot_info boot_info;
+
+/* Multiboot2 information to boot_info and memory_map: pure, host-tested. 0 or a sentence that says what is wrong. */
+const char *multiboot2_parse(const void *info, size_t max, struct boot_info *out);
+
+/* Command line to options (lib/option.h). */
+void option_parse(const char *cmdline);
+
+/* ACPI tables (acpi.c): find by signature a mapped table whose checksum holds, or NULL. */
+const void *acpi_find_table(const char *signature);
+void acpi_init(void); /* MADT, FADT, HPET into the structure below */
+struct acpi_info {
+	paddr_t rsdp;
+	unsigned int cpus;
+	uint32_t apic_id[64];
+	uint32_t acpi_cpu_id[64];
+	paddr_t lapic;
+	unsigned int ioapics;
+	struct {
+		uint8_t id;
+		paddr_t address;
+		uint32_t gsi_base;
+	} ioapic[16];
+	unsigned int overrides;
+	struct {
+		uint8_t irq;
+		uint32_t gsi;
+		bool level, low;
+	} override[32];
+	paddr_t hpet;
+	uint32_t pm_timer_port;
+	bool pm_timer_32bit;
+	uint32_t pm1a_cnt, pm1b_cnt, reset_port;
+	paddr_t reset_mmio;
+	uint8_t reset_value;
+	uint8_t sci_irq;
+};
+extern struct acpi_info acpi_info;
+
+/* ELF64 PV kernel image with Xen notes (elf.c): pure, host-tested and fuzzed. */
+struct elf_note_info {
+	uint64_t entry, virt_base, paddr_offset, hypercall_page, init_p2m, mod_start_pfn, hv_start_low;
+	bool has_entry, has_hypercall_page, has_init_p2m, mod_start_pfn_ok;
+	char guest_os[32], xen_version[16], loader[16], features[256];
+};
+struct elf_image {
+	const uint8_t *data;
+	size_t size;
+	uint64_t virt_start, virt_end; /* of what the segments occupy */
+	struct elf_note_info notes;
+};
+/* 0 or a sentence. */
+const char *elf_parse(const void *data, size_t size, struct elf_image *out);
+/* Copy the segments through a callback: dst offsets are virt - image->virt_start. */
+void elf_load(const struct elf_image *img, void (*copy)(uint64_t offset, const void *src, size_t filesz, size_t memsz));
+
+/* Build dom0 from module 0 and make its vCPU 0 ready (dom0.c). Ends by boot_fail() for bad images. */
+void build_dom0(void);
+/* Give the memory of .init sections and of consumed modules back. */
+void discard_boot_memory(void);
+
+#endif

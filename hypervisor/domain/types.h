@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a domain and a vCPU are made of: data only, so that every layer may see its own part. The
+ * part named after a folder is written by that folder alone; others read it through its header's
+ * functions unless a comment says that they may read the field.
+ */
+#ifndef DOMAIN_TYPES_H
+#define DOMAIN_TYPES_H
+
+#include "lib/types.h"
+#include "lib/list.h"
+#include "lib/spinlock.h"
+#include "time/timer.h"
+#include <public/xen.h>
+#include <public/vcpu.h>
+
+#define MAX_VCPUS 64
+#define NR_EVTCHN_BUCKETS 32
+#define GDT_FRAMES 14 /* that a guest may supply: FIRST_RESERVED_GDT_PAGE */
+#define GDT_ENTRIES_MAX (GDT_FRAMES * 512)
+
+/* ---- mm/ ---- */
+struct domain_mm {
+	/*
+	 * Serialises validation, changes and release of this domain's page tables (frames it owns
+	 * whose type is L1..L4 or descriptor table). Reference and writable-type counts are atomic
+	 * and need no lock, so that foreign mappings and grants don't take it.
+	 */
+	spinlock_t lock;
+	uint64_t tot_pages; /* frames owned; under page_lock */
+	uint64_t max_pages; /* limit for tot_pages */
+	spinlock_t page_lock;
+	mfn_t relinquish_next; /* progress of domain_relinquish_memory() */
+	unsigned int vm_assist; /* bit per VMASST_TYPE_*; pv/ writes */
+};
+
+/* ---- event/ ---- */
+struct evtchn; /* event/event.h */
+struct domain_evtchn {
+	spinlock_t lock;
+	struct evtchn *bucket[NR_EVTCHN_BUCKETS];
+	unsigned int valid; /* ports below this exist (bucket allocated) */
+	unsigned int max_port;
+};
+
+struct vcpu_evtchn {
+	uint16_t virq_port[NR_VIRQS]; /* 0: unbound; under the domain's event lock */
+	unsigned int poll_port; /* sched_op poll: -1 none, 0 any of several, else the only port */
+};
+
+/* ---- pv/ ---- */
+struct pv_callback {
+	uint64_t eip;
+	bool mask_events; /* upcall mask set on delivery (CALLBACKF_mask_events) */
+};
+
+/* One vector of the guest's trap table. eip 0 and cs 0: none. */
+struct pv_trap {
+	uint64_t eip;
+	uint16_t cs;
+	uint8_t dpl;	  /* least privileged ring that may reach it by INT n */
+	bool mask_events; /* an interrupt gate: upcall mask set on delivery */
+};
+
+struct vcpu_pv {
+	/* Which of the two roots is loaded; the guest's view of its privilege. */
+	bool kernel_mode;
+	uint16_t kernel_ss;
+	uint64_t kernel_sp;
+	struct pv_callback event, failsafe, syscall, syscall32, sysenter, nmi;
+	uint16_t event_cs, failsafe_cs; /* always flat kernel cs in 64-bit guests; kept for get context */
+	struct pv_trap trap[256];
+	uint64_t ctrlreg[8]; /* the guest's view: 0 (TS, ...), 2, 4 */
+	uint64_t debugreg[8];
+	uint64_t fs_base, gs_base_kernel, gs_base_user; /* valid while not current; see context.c */
+	uint16_t ds, es, fs, gs; /* saved selectors while not current */
+	uint64_t gdt_frames[GDT_FRAMES]; /* mfns, typed seg_desc; mm/ */
+	unsigned int gdt_ents;
+	uint64_t ldt_base;
+	unsigned int ldt_ents;
+	uint32_t ldt_mapped; /* pages of the LDT window that hold a typed frame of this LDT */
+	uint64_t ldt_frames[16];
+	unsigned int iopl; /* 0..3, as the guest kernel set it: privilege for in/out/cli of ring 3 */
+	vaddr_t iobmp;	   /* guest address of its I/O permission bitmap */
+	unsigned int iobmp_bits;
+	bool fpu_dirty; /* the guest's CR0.TS view is off */
+	bool nmi_pending;
+};
+
+/* ---- sched/ ---- */
+enum runstate { VCPU_RUNNING = 0, VCPU_RUNNABLE = 1, VCPU_BLOCKED = 2, VCPU_OFFLINE = 3 };
+
+struct vcpu_sched {
+	unsigned int cpu; /* whose run queue owns it; readable by all, changes under its queue's lock */
+	struct list queue; /* in that CPU's run queue while runnable and not running */
+	uint64_t vruntime;
+	stime_t started; /* when it last began to run */
+	bool running;	 /* on a CPU now, its registers live there */
+	cpumask_t affinity;
+};
+
+/* ---- time/ ---- */
+struct vcpu_time {
+	struct timer singleshot, periodic, poll;
+	stime_t period; /* 0: no periodic timer */
+};
+
+/* Why a vCPU doesn't run: bits of vcpu.pause_flags, atomic. Runs only when all are 0. */
+#define VPF_BLOCKED 0	  /* sched_op block/poll */
+#define VPF_POLLING 1	  /* with VPF_BLOCKED: in sched_op poll */
+#define VPF_DOWN 2	  /* vcpu_op down, or never initialised */
+#define VPF_DOMAIN 3	  /* the domain is paused, shut down or dying */
+#define VPF_PARKED 4	  /* being stopped for vcpu_stop_sync() */
+
+struct vcpu {
+	unsigned int id;
+	bool is_idle;
+	bool initialised; /* has a context */
+	struct domain *domain;
+
+	/* Guest registers while not running; while running they are in its CPU's cpu_info. */
+	struct cpu_user_regs regs;
+	unsigned long pause_flags;
+
+	/* Always valid, writable: in shared_info, a dummy page, or the registered frame (event/). */
+	struct vcpu_info *vcpu_info;
+	mfn_t vcpu_info_mfn; /* registered by the guest, holds a writable type reference; or INVALID_MFN */
+
+	mfn_t kernel_root, user_root; /* L4 frames with a type reference each; INVALID_MFN if none. mm/ */
+
+	struct vcpu_pv pv;
+	struct vcpu_evtchn evtchn;
+	struct vcpu_sched sched;
+	struct vcpu_time time;
+
+	/* runstate: kept by sched/ (runstate_change()), shown by time/ */
+	struct vcpu_runstate_info runstate;
+	vaddr_t runstate_area;	/* guest virtual address, 0: none */
+	vaddr_t time_area;	/* same, vcpu_time_memory_area */
+
+	void *fpu; /* XSAVE or FXSAVE area, 64-byte aligned */
+};
+
+struct domain {
+	domid_t id;
+	bool is_privileged;
+	bool is_dying;
+	bool is_shut_down;
+	int shutdown_code; /* SHUTDOWN_* once is_shut_down */
+	unsigned int max_vcpus;
+	struct vcpu *vcpu[MAX_VCPUS]; /* set once, before the domain runs */
+
+	struct shared_info *shared_info; /* a frame of the domain, in the direct map */
+	cpumask_t dirty_cpus; /* CPUs whose TLBs may hold this domain's entries: those it runs or ran
+				 on since they last switched to another root; atomic */
+
+	struct domain_mm mm;
+	struct domain_evtchn evtchn;
+	struct domain_time {
+		int64_t time_offset_seconds;
+	} time;
+};
+
+#endif

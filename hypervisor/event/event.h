@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Event channels, two-level ABI (public/event_channel.h). Lock: domain.evtchn.lock, one a domain; for
+ * two domains in ascending order of domid. Sending takes no lock on the receiver beyond reading the
+ * channel's state.
+ */
+#ifndef EVENT_EVENT_H
+#define EVENT_EVENT_H
+
+#include "domain/types.h"
+
+int evtchn_init(struct domain *d);
+void evtchn_destroy(struct domain *d);
+
+long do_event_channel_op(unsigned int cmd, vaddr_t arg);
+
+/* Raise a per-vCPU virtual interrupt, or a global one (delivered to the vCPU that bound it). */
+void send_guest_vcpu_virq(struct vcpu *v, unsigned int virq);
+void send_guest_global_virq(struct domain *d, unsigned int virq);
+/* A physical interrupt that a guest bound: returns false when no port is bound. */
+bool send_guest_pirq(struct domain *d, unsigned int pirq);
+
+/* Is an upcall due for v (pending and not masked)? Hot: exit path. */
+static inline bool event_upcall_due(const struct vcpu *v)
+{
+	return v->vcpu_info->evtchn_upcall_pending && !v->vcpu_info->evtchn_upcall_mask;
+}
+
+/* Mark an upcall pending for v and wake or kick it. */
+void vcpu_mark_events_pending(struct vcpu *v);
+
+/* VCPUOP_register_vcpu_info: move v's vcpu_info into a frame of the domain. 0 or -errno. */
+int map_vcpu_info(struct vcpu *v, mfn_t mfn, unsigned int offset);
+void unmap_vcpu_info(struct vcpu *v);
+
+/* sched_op poll: is any of the ports pending? 1 yes, 0 no, -EINVAL bad port. */
+int evtchn_any_pending(struct domain *d, const evtchn_port_t *ports, unsigned int nr);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory: the frame table, the frame allocator, page types, guest page-table operations and the
+ * hypervisor's own mappings. The essay on page types heads mm/page_type.c.
+ */
+#ifndef MM_MM_H
+#define MM_MM_H
+
+#include "domain/types.h"
+#include "mm/layout.h"
+
+/* ---- memory as the boot loader left it (boot/ fills, mm_init consumes) ---- */
+struct memory_range {
+	paddr_t start, end;
+	uint32_t type; /* E820_*: 1 RAM, 2 reserved, 3 ACPI data, 4 ACPI NVS, 5 unusable */
+};
+#define MAX_MEMORY_RANGES 128
+extern struct memory_range memory_map[MAX_MEMORY_RANGES]; /* sorted, not overlapping, as machine_memory_map shows */
+extern unsigned int memory_map_entries;
+/* Early allocator over RAM below 4 GiB if it can: page-table pages, frame table. Zeroed. Panics when out. boot/memory.c */
+paddr_t boot_alloc(size_t bytes, size_t align);
+/* The boot loader's modules and other ranges that must not be handed out. */
+void boot_reserve(paddr_t start, paddr_t end, const char *what);
+/* Call fn for each RAM range that is not reserved or handed out, ascending; ends boot_alloc's life. */
+void boot_memory_for_each_free(void (*fn)(paddr_t start, paddr_t end));
+
+/* ---- the hypervisor's own page tables (pagetable.c) ---- */
+/* Build the final address space: image with proper rights, direct map, per-CPU area of the boot CPU; switch to it. */
+void pagetable_init(void);
+#define MAP_RW 0x1
+#define MAP_EXEC 0x2
+#define MAP_UNCACHED 0x4
+#define MAP_USER 0x8 /* readable by guests: only the machine-to-physical map */
+#define MAP_WC 0x10
+/* Map nr frames from mfn at va, 4 KiB or larger pages as alignment allows. Tables come from boot_alloc before
+ * mm_init, else from the frame allocator. -ENOMEM. */
+int map_pages(vaddr_t va, mfn_t mfn, size_t nr, unsigned int flags);
+void unmap_pages(vaddr_t va, size_t nr); /* local TLB flush only */
+/* Device memory or tables (any alignment), kept mapped. NULL: out of virtual space or memory. */
+void *ioremap(paddr_t pa, size_t len, unsigned int flags);
+void iounmap(void *p, size_t len);
+/* Page-table pages of CPU cpu's per-CPU area: stacks mapped, windows' L1 tables present. */
+int percpu_area_map(unsigned int cpu);
+/* L1 entry that maps va in this CPU's or another's GDT/LDT window. */
+uint64_t *percpu_window_pte(unsigned int cpu, unsigned long offset);
+extern uint64_t *idle_root; /* L4 of CPUs that run no guest; its slots 256..271 are the model */
+/* Copy the hypervisor's slots into a guest L4. */
+void install_hv_slots(uint64_t *l4);
+
+/* ---- frame table (frame.c, frame.h has the struct) ---- */
+void mm_init(void); /* frame table, machine-to-physical map, free lists */
+extern mfn_t max_mfn; /* one past the highest RAM frame */
+bool mfn_is_ram(mfn_t mfn); /* has a frame-table entry that stands for RAM */
+uint64_t free_frames(void);
+uint64_t total_frames(void); /* RAM of the machine */
+
+/* ---- frame allocator (alloc.c) ---- */
+#define ALLOC_BELOW_4G 0x1
+#define ALLOC_ZERO 0x2
+/* 2^order frames, aligned, for the hypervisor itself (owner: none). INVALID_MFN when out. */
+mfn_t alloc_frames(unsigned int order, unsigned int flags);
+void free_hv_frames(mfn_t mfn, unsigned int order);
+/* The same as an address in the direct map; NULL when out. */
+void *alloc_pages(unsigned int order, unsigned int flags);
+void free_pages_virt(void *p, unsigned int order);
+/* Small objects, zeroed, 16-byte aligned (64 when size >= 64); NULL when out. Sizes above a page become whole pages. */
+void *kzalloc(size_t size);
+void kfree(void *p);
+/* 2^order frames for a domain: scrubbed, owner d, one allocation reference each, counted in d->mm.tot_pages.
+ * INVALID_MFN: out of memory or over d's limit. */
+mfn_t domain_alloc_frames(struct domain *d, unsigned int order, unsigned int flags);
+
+/* ---- references and types (page_type.c) ---- */
+enum page_type { PT_NONE, PT_WRITABLE, PT_L1, PT_L2, PT_L3, PT_L4, PT_SEG_DESC };
+/* Take / drop an existence reference on a frame owned by d. false: not RAM, not d's, dying, or count full. */
+bool get_frame(mfn_t mfn, struct domain *d);
+void put_frame(mfn_t mfn);
+/* With a type as well. Page-table types need d->mm.lock held by the caller unless type is PT_WRITABLE.
+ * 0, -EINVAL (conflict or bad contents), -ERESTART-like -EINTR when preempted. */
+int get_frame_and_type(mfn_t mfn, struct domain *d, enum page_type type);
+void put_frame_and_type(mfn_t mfn);
+/* A hypervisor page that dom0's guest may map and read/write, such as shared_info: give frame to d. */
+int share_frame_with_domain(mfn_t mfn, struct domain *d, bool writable);
+struct domain *frame_owner(mfn_t mfn);
+
+/* ---- machine-to-physical map ---- */
+void m2p_set(mfn_t mfn, uint64_t pfn);
+uint64_t m2p_get(mfn_t mfn);
+
+/* ---- guest page tables (mmu.c, memory_op.c, descriptor.c) ---- */
+long do_mmu_update(vaddr_t ureqs, unsigned int count, vaddr_t pdone, unsigned int foreigndom);
+long do_mmuext_op(vaddr_t uops, unsigned int count, vaddr_t pdone, unsigned int foreigndom);
+long do_update_va_mapping(vaddr_t va, uint64_t val, unsigned long flags);
+long do_update_va_mapping_otherdomain(vaddr_t va, uint64_t val, unsigned long flags, domid_t domid);
+long do_memory_op(unsigned long cmd, vaddr_t arg);
+long do_set_gdt(vaddr_t frame_list, unsigned int entries);
+long do_update_descriptor(uint64_t maddr, uint64_t desc);
+/* Are these eight bytes a descriptor that a guest may have in its tables? */
+bool descriptor_ok(uint64_t desc);
+/* Check and take typed references on a new vCPU's tables; 0 or -EINVAL. Used by vcpu_set_context(). */
+int set_gdt_frames(struct vcpu *v, const uint64_t *mfns, unsigned int entries);
+void release_gdt(struct vcpu *v);
+int set_vcpu_root(struct vcpu *v, mfn_t l4, bool user);
+/*
+ * Guest write fault at va whose L1 entry maps a page-table page of its own read-only: emulate the
+ * instruction's write if it is one of the simple forms (writable page tables). True: done, registers
+ * advanced. Current vCPU in kernel mode, fault error code was present+write.
+ */
+bool mm_emulate_pte_write(struct vcpu *v, vaddr_t va, struct cpu_user_regs *regs);
+/* A fault in the current CPU's LDT window: map the page from the guest's LDT. True: retry. */
+bool mm_map_ldt_page(struct vcpu *v, unsigned int page);
+void invalidate_ldt(struct vcpu *v); /* drop its mapped LDT pages */
+/* Walk current's page tables for va: the L1 entry's value (or the large page's as if 4 KiB); 0 if none. */
+uint64_t guest_walk(struct vcpu *v, vaddr_t va);
+
+/* All memory of a dying domain back to the free lists. -EAGAIN-like -EINTR: call again. */
+int domain_relinquish_memory(struct domain *d);
+
+/* ---- audit (audit.c) ---- */
+/* Recount every reference and type from all page tables, pins, roots and descriptor tables; print
+ * one line a mismatch and "audit: N frames, M mismatches". Other CPUs are stopped meanwhile. Returns M. */
+unsigned long mm_audit(void);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a PV guest sees: hypercall dispatch, trap and event delivery, return to guest mode, emulated
+ * instructions.
+ */
+#ifndef PV_PV_H
+#define PV_PV_H
+
+#include "domain/types.h"
+
+/* Fill a frame with the hypercall page's stubs (public/xen.h: 32 bytes each). */
+void hypercall_page_init(void *page);
+
+/* From entry.S: rax number, rdi rsi rdx r10 r8 r9 arguments in regs. Result into regs->rax. */
+void pv_hypercall(struct cpu_user_regs *regs);
+/*
+ * Long hypercalls continue by re-execution: set the current vCPU's registers so that on its next
+ * run it issues hypercall nr with these arguments, and return what the handler must return. Also
+ * right inside a multicall (the entry is rewritten). Arguments that are not given keep their value.
+ */
+long hypercall_continue(unsigned int nr, unsigned int nargs, ...);
+bool in_multicall(void);
+
+/* Queue an exception for the current vCPU: a frame on its kernel stack, registers at its handler.
+ * Crashes the domain when it has no handler or stack. */
+void pv_inject_trap(struct vcpu *v, unsigned int vector, uint32_t error_code);
+void pv_inject_page_fault(struct vcpu *v, vaddr_t cr2, uint32_t error_code);
+/* Exit path (entry.S): deliver an event upcall or NMI that is due. */
+void pv_deliver_events(void);
+/* Swap the guest's GS bases and page-table root on a change of its mode. */
+void pv_toggle_mode(struct vcpu *v);
+
+/* #GP and #UD from guest mode: true if emulated. */
+bool pv_emulate_privileged(struct cpu_user_regs *regs);
+bool pv_emulate_forced(struct cpu_user_regs *regs);
+/* CPUID as a guest may see it. */
+void pv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+
+int vcpu_pv_init(struct vcpu *v);
+
+#endif

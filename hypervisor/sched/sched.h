@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Scheduler: per-CPU run queues ordered by virtual runtime. A switch happens only in
+ * SOFTIRQ_SCHEDULE (cpu/cpu.h). Lock: one a queue; a vCPU's queue changes only with both locks held,
+ * lower CPU number first.
+ */
+#ifndef SCHED_SCHED_H
+#define SCHED_SCHED_H
+
+#include "domain/types.h"
+
+void sched_init(void);
+void sched_init_cpu(unsigned int cpu, struct vcpu *idle);
+/* v became able to run (all pause flags clear): queue it, choose its CPU, preempt if it should. */
+void sched_wake(struct vcpu *v);
+/* v may no longer run: take it off its queue, or have its CPU switch away (asynchronously). */
+void sched_sleep(struct vcpu *v);
+/* Wait until v is not running anywhere. v != current. */
+void sched_wait_stopped(struct vcpu *v);
+/* current gives way to others of its queue. */
+void sched_yield(void);
+/* The idle loop: never returns; runs on the idle vCPU's stack. */
+void idle_loop(void) __attribute__((noreturn));
+
+#endif
