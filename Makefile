@@ -1,20 +1,82 @@
 # SPDX-License-Identifier: MIT
-# Cerne's whole build: variables here, rules in Rules.mk, one fragment (build.mk) a folder, no recursion.
+# Cerne's whole build: variables and user commands here, flags and pattern rules in Rules.mk, one
+# fragment (build.mk) a folder, no recursion. Lines with a double hash are what `make help` prints.
 
-CC      ?= gcc
+CC ?= gcc
 ifeq ($(origin CC),default)
-CC      := gcc
+CC := gcc
 endif
-BUILD   ?= build
+BUILD ?= build
 # Parts that others wrote, built once and kept when our own sources change.
 THIRD_PARTY ?= $(BUILD)/third-party
 # DEBUG=1: assertions on.
-DEBUG   ?= 0
+DEBUG ?= 0
+PYTHON := /usr/bin/python3
 
-all: $(BUILD)/cerne
+## Variables of every target:
+##   CC=clang           build with Clang (default: gcc)
+##   DEBUG=1            assertions on (default: release)
+##   BUILD=dir          where results go (default: build)
+##   V=1                show the commands
+## Variables of `make run`:
+##   CPUS=4 MEM=1G      size of the machine
+##   CPU=EPYC           QEMU's CPU model (default: Haswell)
+##   UEFI=1             UEFI firmware (OVMF) instead of BIOS
+##   CMDLINE='...'      options of the hypervisor; DOM0='...' arguments of dom0
+##   QEMU_ARGS='...'    more arguments for QEMU
+CPUS ?= 2
+MEM ?= 512M
+CPU ?= Haswell
+UEFI ?= 0
+CMDLINE ?=
+DOM0 ?=
+QEMU_ARGS ?=
 
 include Rules.mk
-include $(wildcard hypervisor/build.mk guest/build.mk dom0-tools/build.mk tests/*/build.mk scripts/build.mk)
 
 .DEFAULT_GOAL := all
-.PHONY: all
+.PHONY: all help run iso clean distclean setup-build setup-run setup-test
+
+all: $(BUILD)/cerne $(BUILD)/dom0 ## build the hypervisor and dom0
+
+include $(wildcard hypervisor/build.mk guest/build.mk dom0-tools/build.mk tests/*/build.mk scripts/build.mk)
+
+iso: $(BUILD)/cerne.iso ## make the bootable image build/cerne.iso (BIOS and UEFI)
+
+$(BUILD)/cerne.iso: $(BUILD)/cerne $(BUILD)/dom0 scripts/make-image $(BUILD)/flags-iso
+	$(call say,IMAGE,$@)
+	$(Q)scripts/make-image -o $@ -c '$(subst ','\'',$(CMDLINE))' $(BUILD)/cerne '$(BUILD)/dom0 $(subst ','\'',$(DOM0))'
+
+# Packages first, in a make of their own: what follows may need them to be parsed.
+run: ## install what is missing, build, and boot the image in QEMU; the terminal is the serial console
+	@scripts/setup run
+	@$(MAKE) --no-print-directory $(BUILD)/cerne.iso
+	@CPUS='$(CPUS)' MEM='$(MEM)' CPU='$(CPU)' UEFI='$(UEFI)' QEMU_ARGS='$(subst ','\'',$(QEMU_ARGS))' \
+		scripts/run-qemu $(BUILD)/cerne.iso
+
+# The layers of `make test`; each prints "N passed, N failed" last, and runs alone too.
+layers := test-unit test-abi test-fuzz check test-scenarios
+layers-long := test-unit test-abi test-fuzz-long check test-scenarios-long
+.PHONY: test test-long $(layers) $(layers-long)
+
+test: ## install what is missing, build, and run every test
+	@scripts/setup test
+	@$(PYTHON) scripts/run-layers --make '$(MAKE)' --results $(BUILD)/results $(layers)
+
+test-long: ## as test, with long fuzzing and the whole matrix of scenarios
+	@scripts/setup test
+	@$(PYTHON) scripts/run-layers --make '$(MAKE)' --results $(BUILD)/results $(layers-long)
+
+check: ## style, static analysis, headers alone, both compilers
+	@$(foreach t,$(trees),$(subst -,_,$(t))_flags='$($(t)-flags)') BUILD='$(BUILD)' THIRD_PARTY='$(THIRD_PARTY)' \
+		MAKE='$(MAKE)' $(PYTHON) scripts/check $(KINDS)
+
+clean: ## remove what was built from this tree; keep the third-party parts
+	$(Q)find $(BUILD) -mindepth 1 -maxdepth 1 ! -path $(THIRD_PARTY) -exec rm -rf {} + 2>/dev/null || true
+
+distclean: ## remove everything that was built
+	$(Q)rm -rf $(BUILD)
+
+help: ## this text
+	@awk -F ':.*## ' '/^[a-z][-a-z]*:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile $(filter-out Makefile,$(MAKEFILE_LIST))
+	@sed -n 's/^## \?//p' Makefile

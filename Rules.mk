@@ -4,6 +4,9 @@
 Q := $(if $(V),,@)
 say = @printf '  %-7s %s\n' $(1) $(2)
 
+# The folders whose sources are compiled with a set of flags of their own: FOLDER-flags.
+trees := hypervisor guest dom0-tools
+
 warnings := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
 common-flags := -std=gnu11 -O2 -g $(warnings) -ffreestanding -fno-common -fno-strict-aliasing \
 	-fno-asynchronous-unwind-tables -fno-stack-protector -ffunction-sections -fdata-sections \
@@ -17,14 +20,23 @@ endif
 hypervisor-flags := $(common-flags) -D__CERNE__ -Ihypervisor -fpie -fvisibility=hidden -mno-red-zone \
 	-mgeneral-regs-only -include lib/visibility.h
 
-$(BUILD)/hypervisor/%.o: hypervisor/%.c
+# flags-WHAT: a file that changes only when the named text does. What depends on it is made again when
+# the compiler, DEBUG or a flag changes, and not otherwise.
+stamp = $(shell mkdir -p $(BUILD); printf '%s\n' '$(subst ','\'',$(2))' >$(BUILD)/.flags-$(1); \
+	cmp -s $(BUILD)/.flags-$(1) $(BUILD)/flags-$(1) || mv $(BUILD)/.flags-$(1) $(BUILD)/flags-$(1); \
+	rm -f $(BUILD)/.flags-$(1))
+$(call stamp,cc,$(CC) DEBUG=$(DEBUG) $(hypervisor-flags))
+$(call stamp,iso,$(CMDLINE) | $(DOM0))
+$(BUILD)/flags-cc $(BUILD)/flags-iso:
+
+$(BUILD)/hypervisor/%.o: hypervisor/%.c $(BUILD)/flags-cc
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(hypervisor-flags) -MMD -MP -c $< -o $@
 
-$(BUILD)/hypervisor/%.o: hypervisor/%.S
+$(BUILD)/hypervisor/%.o: hypervisor/%.S $(BUILD)/flags-cc
 	$(call say,AS,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(hypervisor-flags) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
--include $(shell find $(BUILD)/hypervisor $(BUILD)/guest -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/hypervisor $(BUILD)/guest $(BUILD)/dom0-tools $(BUILD)/tests -name '*.d' 2>/dev/null)

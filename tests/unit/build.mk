@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+# Host programs that test and fuzz sources of the tree under ASan and UBSan. A test's first lines say what
+# it needs:
+#   // sources: hypervisor/lib/string.c hypervisor/lib/format.c
+#   // flags: -DSOMETHING            (optional)
+#   // libs: -lz                     (optional)
+#   // runs: 100000                  (optional, fuzz only: inputs to try in `make test`)
+
+unit-tests := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+comma := ,
+fuzzers := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+sanitizers := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+host-flags := -std=gnu11 -g -O1 $(warnings) -fno-strict-aliasing -ffunction-sections -fdata-sections \
+	-DUNIT_TEST -DDEBUG -Iinclude -Ihypervisor -Itests/unit/include
+UNIT_CC ?= gcc
+FUZZ_CC ?= clang
+FUZZ_RUNS_FACTOR ?= 1
+$(call stamp,host,$(UNIT_CC) $(FUZZ_CC) $(host-flags) $(sanitizers))
+$(BUILD)/flags-host:
+
+# The first lines of all tests, as variables: test_X-sources, test_X-flags, ...
+-include $(BUILD)/host-tests.mk
+$(BUILD)/host-tests.mk: $(wildcard tests/unit/test_*.c tests/fuzz/fuzz_*.c) tests/unit/build.mk
+	@mkdir -p $(@D)
+	@awk 'FNR <= 8 && /^\/\/ (sources|flags|libs|runs):/ { n = FILENAME; sub(/.*\//, "", n); sub(/\.c$$/, "", n); \
+		key = $$2; sub(/:/, "", key); sub(/^\/\/ [a-z]+: */, ""); print n "-" key " := " $$0 }' \
+		/dev/null $(filter %.c,$^) >$@
+
+# $(1): test, $(2): its folder, $(3): compiler, $(4): sanitizer flags, $(5): libraries
+define host-program
+$(1)-objects := $$(patsubst %.c,$(BUILD)/tests/$(1)/%.o,tests/$(2)/$(1).c $$($(1)-sources))
+$(BUILD)/tests/$(1)/%.o: %.c $(BUILD)/flags-host $(BUILD)/host-tests.mk
+	@mkdir -p $$(@D)
+	$$(Q)$(3) $(host-flags) $(4) $$($(1)-flags) -MMD -MP -c $$< -o $$@
+$(BUILD)/tests/$(1)/$(1): $$($(1)-objects)
+	$$(call say,HOSTLD,$$@)
+	$$(Q)$(3) $(4) -Wl,--gc-sections $$^ $$($(1)-libs) $(5) -o $$@
+endef
+$(foreach t,$(unit-tests),$(eval $(call host-program,$(t),unit,$(UNIT_CC),$(sanitizers),-lcmocka)))
+# The fuzzer's tables keep every function, used or not; one that is called but was not linked in crashes.
+$(foreach t,$(fuzzers),$(eval $(call host-program,$(t),fuzz,$(FUZZ_CC),-fsanitize=fuzzer -fno-pie $(sanitizers),\
+	-no-pie -Wl$(comma)--unresolved-symbols=ignore-all)))
+
+unit-programs := $(foreach t,$(unit-tests),$(BUILD)/tests/$(t)/$(t))
+fuzz-programs := $(foreach t,$(fuzzers),$(BUILD)/tests/$(t)/$(t))
+
+.PHONY: unit-programs fuzz-programs
+unit-programs: $(unit-programs)
+fuzz-programs: $(fuzz-programs)
+
+# A program that does not compile is a failed test of its own and must not hide the others: make -k.
+test-unit: ## unit tests on the host, under ASan and UBSan
+	@$(MAKE) --no-print-directory -k unit-programs || true
+	@$(PYTHON) scripts/run-host-tests unit $(unit-programs)
+
+test-fuzz: ## short fuzzing: the regression inputs, then a fixed number of runs
+	@$(MAKE) --no-print-directory -k fuzz-programs || true
+	@$(PYTHON) scripts/run-host-tests --factor $(FUZZ_RUNS_FACTOR) --work $(BUILD)/fuzz fuzz \
+		$(foreach t,$(fuzzers),$(BUILD)/tests/$(t)/$(t):$(or $($(t)-runs),50000))
+
+.PHONY: test-fuzz-long
+test-fuzz-long: ## the same with 100 times the runs
+	@$(MAKE) --no-print-directory FUZZ_RUNS_FACTOR=100 test-fuzz
