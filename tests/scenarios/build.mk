@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
 # Scenarios: whole machines in QEMU, two at a time. SCENARIOS='-k expression' runs some.
-# The named guests are built by tests/guests/build.mk.
+# tests/guests/build.mk names the test guests that it builds in $(test-guests); they run on the hypervisor
+# with assertions.
 
 SCENARIOS ?=
 pytest := BUILD=$(BUILD) $(PYTHON) -m pytest -p no:cacheprovider -q -n 2 --dist load --timeout 600 --tb=short \
 	--rootdir tests/scenarios tests/scenarios
 
-.PHONY: scenario-files
-scenario-files: $(BUILD)/cerne $(BUILD)/dom0 $(test-guests)
+.PHONY: scenario-files debug-hypervisor
+debug-hypervisor:
+	@$(MAKE) --no-print-directory -s DEBUG=1 BUILD=$(BUILD)/debug THIRD_PARTY=$(THIRD_PARTY) $(BUILD)/debug/cerne
+
+scenario-files: $(BUILD)/cerne $(BUILD)/dom0 $(test-guests) debug-hypervisor
 
 test-scenarios: scenario-files ## whole machines in QEMU, driven over the serial line
 	@$(pytest) -m 'not long' $(SCENARIOS)

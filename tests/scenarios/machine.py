@@ -63,7 +63,7 @@ class Machine:
         self.qmp_path = os.path.join(self.dir, "qmp")
         self.command_line = [
             "qemu-system-x86_64", "-machine", chipset, "-accel", "tcg", "-cpu", f"{cpu},check=off",
-            "-smp", str(cpus), "-m", memory, "-nic", "none", "-display", "none", "-vga", "std",
+            "-smp", str(cpus), "-m", memory, "-d", "cpu_reset", "-D", os.path.join(self.dir, "resets.log"), "-nic", "none", "-display", "none", "-vga", "std",
             "-qmp", f"unix:{os.path.relpath(self.qmp_path, TOP)},server=on,wait=off",
             *(["-serial", "null"] * (com - 1)), "-serial", "stdio",
             *(["-bios", FIRMWARE] if uefi else []), *qemu, "-cdrom", self.image]
@@ -128,6 +128,24 @@ class Machine:
 
     # How it ends
 
+    def check_no_triple_fault(self):
+        """No CPU was reset by a fault that could not be delivered."""
+        with open(os.path.join(self.dir, "resets.log"), errors="replace") as f:
+            if "Triple fault" in f.read():
+                raise Died(f"triple fault; last: {self.output()[-300:]!r}")
+
+    def wait_halted(self, timeout=PATIENCE):
+        """Wait until every CPU has stopped in a `hlt`, without having been reset on the way."""
+        end = time.monotonic() + timeout
+        while True:
+            states = re.findall(r"HLT=([01])", self.monitor("info registers -a"))
+            if states and all(state == "1" for state in states):
+                break
+            if time.monotonic() > end:
+                raise Died(f"not all CPUs halted: {states}")
+            self.expect_quiet(r"Booting|GRUB", 0.2)
+        self.check_no_triple_fault()
+
     def wait_off(self, timeout=PATIENCE):
         """Wait until the machine has switched itself off: QEMU ends by itself, with status 0."""
         try:
@@ -135,6 +153,7 @@ class Machine:
         except pexpect.TIMEOUT:
             raise Died(f"the machine is still on after {timeout:.0f} s; last: {self.output()[-300:]!r}") from None
         self.child.close()
+        self.check_no_triple_fault()
         if self.child.exitstatus != 0:
             raise Died(f"QEMU ended with status {self.child.exitstatus}, signal {self.child.signalstatus}")
         if self.audited:
@@ -177,6 +196,10 @@ class Machine:
                 if "error" in reply:
                     raise Died(f"QMP {execute}: {reply['error']}")
                 return reply["return"]
+
+    def monitor(self, command):
+        """One command to QEMU's human monitor; returns what it printed."""
+        return self.qmp("human-monitor-command", **{"command-line": command})
 
     def screen(self):
         """The screen as (width, height, pixels), three bytes each."""

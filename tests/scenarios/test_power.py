@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""Ends of the machine: dom0's poweroff and reboot are real, on every chipset and firmware."""
+import pytest
+
+from shell import Shell
+
+
+@pytest.mark.parametrize("uefi,chipset,cpus", [(False, "pc", 2), (False, "q35", 4), (True, "q35", 2)],
+                         ids=["bios-pc", "bios-q35", "uefi-q35"])
+def test_reboot(machine, uefi, chipset, cpus):
+    """reboot brings GRUB, the hypervisor and dom0 up again; no CPU faults on the way down."""
+    with machine(uefi=uefi, chipset=chipset, cpus=cpus) as m:
+        Shell(m)
+        m.send("reboot\r")
+        m.expect(r"\(CERNE\)")
+        shell = Shell(m)
+        m.check_no_triple_fault()
+        shell.poweroff()
+
+
+def test_noreboot(machine):
+    """With noreboot the hypervisor stops where it would restart."""
+    with machine("noreboot", qemu=["-no-reboot"], cpus=2) as m:
+        Shell(m)
+        m.send("reboot\r")
+        m.wait_halted()
+        m.check_audit()

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""A session at dom0's shell."""
+import re
+
+import pytest
+
+from machine import Died
+from shell import PROMPT, Shell
+
+UP, DOWN, LEFT, HOME, END, DELETE = "\x1b[A", "\x1b[B", "\x1b[D", "\x1b[H", "\x1b[F", "\x1b[3~"
+CTRL_A, CTRL_C, CTRL_E, CTRL_K, CTRL_U, CTRL_W, BACKSPACE = "\x01", "\x03", "\x05", "\x0b", "\x15", "\x17", "\x7f"
+COMMANDS = ["help", "info", "dmesg", "threads", "free", "uptime", "reboot", "poweroff"]
+
+
+def seconds_up(lines):
+    """The time that `uptime` tells, in seconds."""
+    text = " ".join(lines)
+    found = re.search(r"(\d+(?:\.\d+)?) s", text)
+    assert found, text
+    return float(found.group(1))
+
+
+def test_session(machine):
+    with machine("loglvl=all", cpus=2, memory="256M") as m:
+        shell = Shell(m)
+
+        said = "\n".join(shell.run("help"))
+        for command in COMMANDS:
+            assert re.search(rf"^\s*{command}\b", said, re.M), command
+
+        said = "\n".join(shell.run("info"))
+        assert re.search(r"4\.17", said) and re.search(r"MiB", said), said
+
+        assert any("(CERNE)" in line for line in shell.run("dmesg"))
+        assert len(shell.run("threads")) >= 2
+        assert re.search(r"\d+ (?:KiB|MiB)", "\n".join(shell.run("free")))
+
+        said = "\n".join(shell.run("nonsense"))
+        assert "nonsense" in said and re.search(r"unknown|not found|no such", said, re.I), said
+        assert shell.run("") == []
+        shell.run("help " + "x" * 300)
+        shell.run("\x1b[200~;|&$(){}'\"\\")
+        shell.poweroff()
+
+
+def test_line_editing(machine):
+    """Each way to edit a line ends in the same command."""
+    with machine(memory="128M") as m:
+        shell = Shell(m)
+        expected = shell.run("threads")[0]
+        ways = {
+            "backspace": "threadsxy" + BACKSPACE * 2,
+            "insert": "thads" + LEFT * 3 + "re",
+            "home": "hreads" + HOME + "t" + END,
+            "delete": "xthreads" + HOME + DELETE,
+            "kill line": "nonsense" + CTRL_U + "threads",
+            "kill rest": "threadsnonsense" + LEFT * 8 + CTRL_K,
+            "kill word": "threads nonsense" + CTRL_W,
+            "give up": "nonsense" + CTRL_C + "threads",
+        }
+        for way, keys in ways.items():
+            m.send(keys + "\r")
+            try:
+                m.expect(re.escape(expected))
+                m.expect(re.escape(PROMPT))
+            except Died as died:
+                pytest.fail(f"{way}: {died}")
+        shell.poweroff()
+
+
+def test_history(machine):
+    with machine(memory="128M") as m:
+        shell = Shell(m)
+        free, threads = shell.run("free")[0], shell.run("threads")[0]
+        for keys, expected in ((UP + "\r", threads), (UP * 2 + "\r", threads), (UP * 3 + "\r", free),
+                               (UP * 2 + DOWN + "\r", free)):
+            m.send(keys)
+            m.expect(re.escape(expected[:12]))
+            m.expect(re.escape(PROMPT))
+        shell.poweroff()
+
+
+def test_time_passes(machine):
+    """uptime grows by the time that the host sees pass, within what emulation makes uncertain."""
+    with machine(cpus=2) as m:
+        shell = Shell(m)
+        first = seconds_up(shell.run("uptime"))
+        while (now := seconds_up(shell.run("uptime"))) < first + 3:
+            assert now >= first
+        shell.poweroff()
+
+
+def test_typing_ahead(machine):
+    """Nothing that arrives in one burst is lost."""
+    with machine(memory="128M") as m:
+        shell = Shell(m)
+        m.send("".join(f"nonsense{i}\r" for i in range(8)))
+        for i in range(8):
+            m.expect(rf"nonsense{i}\b[^\n]*\n[^\n]*nonsense{i}")
+            m.expect(re.escape(PROMPT))
+        shell.poweroff()
