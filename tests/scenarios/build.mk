@@ -7,7 +7,7 @@ SCENARIOS ?=
 pytest := BUILD=$(BUILD) $(PYTHON) -m pytest -p no:cacheprovider -q -n 2 --dist load --timeout 600 --tb=short \
 	--rootdir tests/scenarios tests/scenarios
 
-.PHONY: scenario-files debug-hypervisor
+.PHONY: scenario-files debug-hypervisor test-scenarios test-scenarios-long
 debug-hypervisor:
 	@$(MAKE) --no-print-directory -s DEBUG=1 BUILD=$(BUILD)/debug THIRD_PARTY=$(THIRD_PARTY) $(BUILD)/debug/cerne
 

@@ -45,7 +45,7 @@ $(foreach t,$(fuzzers),$(eval $(call host-program,$(t),fuzz,$(FUZZ_CC),-fsanitiz
 unit-programs := $(foreach t,$(unit-tests),$(BUILD)/tests/$(t)/$(t))
 fuzz-programs := $(foreach t,$(fuzzers),$(BUILD)/tests/$(t)/$(t))
 
-.PHONY: unit-programs fuzz-programs
+.PHONY: unit-programs fuzz-programs test-unit test-fuzz
 unit-programs: $(unit-programs)
 fuzz-programs: $(fuzz-programs)
 
