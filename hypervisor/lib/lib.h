@@ -22,12 +22,22 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strstr(const char *haystack, const char *needle);
 
+/* The compiler knows these: small constant sizes become a few moves, the rest calls of the functions above. */
+#ifndef UNIT_TEST
+#define memcpy(d, s, n) __builtin_memcpy(d, s, n)
+#define memmove(d, s, n) __builtin_memmove(d, s, n)
+#define memset(d, c, n) __builtin_memset(d, c, n)
+#define memcmp(a, b, n) __builtin_memcmp(a, b, n)
+#define strlen(s) __builtin_strlen(s)
+#define strcmp(a, b) __builtin_strcmp(a, b)
+#endif
+
 /* Copies at most size - 1 bytes and always ends dst with a NUL (size > 0). Returns strlen(src). */
 size_t copy_string(char *dst, const char *src, size_t size);
 
 /*
- * C11 formatting without floating point. Beside the standard conversions (d i u x X o c s p n is
- * NOT supported): lengths hh h l ll z j t, width, precision, flags - 0 + space #.
+ * C11 formatting without floating point: conversions d i u x X o c s p % (never n); lengths hh h l ll
+ * z j t; width and precision, also as *; flags - 0 + space #. An unknown conversion is copied as it is.
  * Return the length that the whole text has, as C says; buf always ends with a NUL if size > 0.
  */
 int format(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
