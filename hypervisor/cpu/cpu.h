@@ -49,7 +49,10 @@ void reset_stack_and_jump(void (*fn)(void)) __attribute__((noreturn));
 void cpu_features_init_bsp(void);	       /* features.c: CPUID, before anything depends on it */
 void cpu_init(unsigned int cpu);	       /* desc.c: GDT, IDT, TSS, syscall MSRs, CR0/CR4, SMEP/SMAP on this CPU */
 void trap_init(void);			       /* traps.c: the IDT's contents, once */
-void percpu_init_boot(void);		       /* smp.c */
+/* CPU 0 moves from the boot stack to its final one (percpu_area(0)) and calls fn there. smp.c */
+void percpu_switch_boot_stack(void (*fn)(void)) __attribute__((noreturn));
+/* The cpu_info of any CPU whose per-CPU area is mapped. */
+struct cpu_info *cpu_info_of(unsigned int cpu);
 
 /* ---- features ---- */
 struct cpu_features {
@@ -129,8 +132,11 @@ static inline void flush_tlb_one_local(vaddr_t va)
 {
 	__asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
 }
-/* All other CPUs stop for good (panic, reboot), or until fn returns (audit). */
+/* All other CPUs stop for good (panic, reboot). Any context. */
 void smp_stop_others(void);
+/* All other CPUs wait, where they would answer smp_poll(), until fn returns (audit). fn takes no lock
+ * but leaves (console). Interrupts off. */
+void smp_run_alone(void (*fn)(void *arg), void *arg);
 
 /* ---- access to the current guest's memory (uaccess.c) ---- */
 /*

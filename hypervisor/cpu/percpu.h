@@ -2,8 +2,8 @@
 /*
  * Per-CPU data. The top of each CPU's stack block holds struct cpu_info, found by masking the stack
  * pointer: no segment register is needed, so the guest's FS and GS bases stay in place while the
- * hypervisor runs. The IST stacks lie outside that block: their entry code (cpu/entry.S) moves the
- * frame to the main stack, or gives up, before any C that needs cpu_info() runs.
+ * hypervisor runs. The IST stacks lie in the block before it, whose top page is a second mapping of the
+ * main stack's, so cpu_info() is right on them too.
  */
 #ifndef CPU_PERCPU_H
 #define CPU_PERCPU_H
@@ -20,7 +20,7 @@ struct cpu_info {
 	unsigned int softirq_pending; /* bit per SOFTIRQ_*; set by anyone atomically, cleared here */
 	struct vcpu *current;	      /* never NULL once the CPU is up: its idle vCPU at least */
 	unsigned long percpu_offset;  /* added to the address of a DEFINE_PER_CPU variable */
-	unsigned long reserved[2];    /* keeps the size a multiple of 16 */
+	unsigned long reserved;	      /* guest_regs.es must be 16-byte aligned: TSS.RSP0 */
 };
 
 #ifndef UNIT_TEST

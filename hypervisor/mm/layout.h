@@ -39,7 +39,9 @@
 /*
  * Per-CPU area, PERCPU_AREA_SIZE bytes at percpu_area(cpu):
  *	0		guard page
- *	1 page each	IST stacks NMI (page 1), #MC (page 3), #DF (page 5); guard pages between
+ *	1 page each	IST stacks NMI (page 1), #MC (page 3), #DF and #DB (page 5); guard pages between
+ *	page 7		second mapping of the main stack's top page, so that cpu_info() works on the IST
+ *			stacks (made by cpu_init())
  *	STACK		main stack, STACK_SIZE, aligned to it; its top holds struct cpu_info
  *	GDT window	16 pages: guest frames 0 to 13, then the hypervisor's two
  *	LDT window	16 pages: the current vCPU's LDT, mapped page by page on first use

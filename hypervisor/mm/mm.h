@@ -41,7 +41,7 @@ void *ioremap(paddr_t pa, size_t len, unsigned int flags);
 void iounmap(void *p, size_t len);
 /* Page-table pages of CPU cpu's per-CPU area: stacks mapped, windows' L1 tables present. */
 int percpu_area_map(unsigned int cpu);
-/* L1 entry that maps va in this CPU's or another's GDT/LDT window. */
+/* L1 entry of any page of a CPU's per-CPU area, by its offset in the area. */
 uint64_t *percpu_window_pte(unsigned int cpu, unsigned long offset);
 extern uint64_t *idle_root; /* L4 of CPUs that run no guest; its slots 256..271 are the model */
 /* Copy the hypervisor's slots into a guest L4. */

@@ -21,6 +21,19 @@ void pv_hypercall(struct cpu_user_regs *regs);
 long hypercall_continue(unsigned int nr, unsigned int nargs, ...);
 bool in_multicall(void);
 
+/* From entry.S: `syscall` of the guest's user mode (regs->cs tells 64-bit from compatibility mode);
+ * exceptions of guest mode, regs->entry_vector and error_code as the CPU gave them. */
+void pv_syscall_from_user(struct cpu_user_regs *regs);
+void trap_from_guest(struct cpu_user_regs *regs);
+/*
+ * For both: while regs->entry_vector is TRAP_syscall (0x100) the exit path may use sysret, which
+ * gives the guest rcx = rip, r11 = rflags, flat 64-bit cs and ss. Whoever sets another cs or ss, or
+ * an rcx or r11 that counts (iret hypercall), sets regs->entry_vector = 0: the exit is by iretq then.
+ */
+/* The guest's iret or segment load failed in the hypervisor: queue its failsafe callback. v ==
+ * current; the selectors to be pushed are in the registers' ds, es, fs, gs. (traps.c, context.c) */
+void pv_inject_failsafe(struct vcpu *v);
+
 /* Queue an exception for the current vCPU: a frame on its kernel stack, registers at its handler.
  * Crashes the domain when it has no handler or stack. */
 void pv_inject_trap(struct vcpu *v, unsigned int vector, uint32_t error_code);
