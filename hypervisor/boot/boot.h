@@ -68,7 +68,8 @@ extern struct acpi_info acpi_info;
 /* ELF64 PV kernel image with Xen notes (elf.c): pure, host-tested and fuzzed. */
 struct elf_note_info {
 	uint64_t entry, virt_base, paddr_offset, hypercall_page, init_p2m, mod_start_pfn, hv_start_low;
-	bool has_entry, has_hypercall_page, has_init_p2m, mod_start_pfn_ok;
+	uint64_t supported_features; /* bit per XENFEAT_* */
+	bool has_entry, has_hypercall_page, has_init_p2m, mod_start_pfn_ok, has_supported_features;
 	char guest_os[32], xen_version[16], loader[16], features[256];
 };
 struct elf_image {
@@ -77,7 +78,7 @@ struct elf_image {
 	uint64_t virt_start, virt_end; /* of what the segments occupy */
 	struct elf_note_info notes;
 };
-/* 0 or a sentence. */
+/* NULL, or what is wrong with the image: the rest of a sentence that names it. */
 const char *elf_parse(const void *data, size_t size, struct elf_image *out);
 /* Copy the segments through a callback: dst offsets are virt - image->virt_start. */
 void elf_load(const struct elf_image *img, void (*copy)(uint64_t offset, const void *src, size_t filesz, size_t memsz));
