@@ -13,6 +13,7 @@
 #include "time/timer.h"
 #include <public/xen.h>
 #include <public/vcpu.h>
+#include <public/event_channel.h>
 
 #define MAX_VCPUS 64
 #define NR_EVTCHN_BUCKETS 32
@@ -35,17 +36,17 @@ struct domain_mm {
 };
 
 /* ---- event/ ---- */
-struct evtchn; /* event/event.h */
+struct evtchn; /* event/event.c */
 struct domain_evtchn {
 	spinlock_t lock;
-	struct evtchn *bucket[NR_EVTCHN_BUCKETS];
+	struct evtchn *bucket[NR_EVTCHN_BUCKETS]; /* each set once, until the domain dies */
 	unsigned int valid; /* ports below this exist (bucket allocated) */
-	unsigned int max_port;
+	uint64_t polling; /* bit per vCPU that waits in sched_op poll; atomic */
 };
 
 struct vcpu_evtchn {
 	uint16_t virq_port[NR_VIRQS]; /* 0: unbound; under the domain's event lock */
-	unsigned int poll_port; /* sched_op poll: -1 none, 0 any of several, else the only port */
+	evtchn_port_t poll_port; /* while its bit in polling is set: 0 any of several, else the only port */
 };
 
 /* ---- pv/ ---- */
@@ -122,7 +123,7 @@ struct vcpu {
 	struct cpu_user_regs regs;
 	unsigned long pause_flags;
 
-	/* Always valid, writable: in shared_info, a dummy page, or the registered frame (event/). */
+	/* Always valid, writable: in shared_info, the registered frame, or dummy_vcpu_info (event/). */
 	struct vcpu_info *vcpu_info;
 	mfn_t vcpu_info_mfn; /* registered by the guest, holds a writable type reference; or INVALID_MFN */
 
@@ -141,6 +142,9 @@ struct vcpu {
 	void *fpu; /* XSAVE or FXSAVE area, 64-byte aligned */
 };
 
+/* What vCPUs without a place of their own yet share (ids of 32 and above); read by nobody. */
+extern struct vcpu_info dummy_vcpu_info;
+
 struct domain {
 	domid_t id;
 	bool is_privileged;
@@ -151,6 +155,7 @@ struct domain {
 	struct vcpu *vcpu[MAX_VCPUS]; /* set once, before the domain runs */
 
 	struct shared_info *shared_info; /* a frame of the domain, in the direct map */
+	spinlock_t vcpu_lock; /* a vCPU's context and registered places are set once; before mm.lock */
 	cpumask_t dirty_cpus; /* CPUs whose TLBs may hold this domain's entries: those it runs or ran
 				 on since they last switched to another root; atomic */
 

@@ -9,6 +9,7 @@
 
 #include "domain/types.h"
 
+/* -ENOMEM. Destroy closes every port; the domain's vCPUs have stopped. */
 int evtchn_init(struct domain *d);
 void evtchn_destroy(struct domain *d);
 
@@ -23,7 +24,8 @@ bool send_guest_pirq(struct domain *d, unsigned int pirq);
 /* Is an upcall due for v (pending and not masked)? Hot: exit path. */
 static inline bool event_upcall_due(const struct vcpu *v)
 {
-	return v->vcpu_info->evtchn_upcall_pending && !v->vcpu_info->evtchn_upcall_mask;
+	return READ_ONCE(v->vcpu_info->evtchn_upcall_pending) &&
+	       !READ_ONCE(v->vcpu_info->evtchn_upcall_mask);
 }
 
 /* Mark an upcall pending for v and wake or kick it. */
@@ -33,7 +35,14 @@ void vcpu_mark_events_pending(struct vcpu *v);
 int map_vcpu_info(struct vcpu *v, mfn_t mfn, unsigned int offset);
 void unmap_vcpu_info(struct vcpu *v);
 
-/* sched_op poll: is any of the ports pending? 1 yes, 0 no, -EINVAL bad port. */
-int evtchn_any_pending(struct domain *d, const evtchn_port_t *ports, unsigned int nr);
+/*
+ * sched_op poll. Begin: from now on the current vCPU is woken by any of the ports (nr = 0: by none).
+ * Returns 1 when one is pending already (then polling has ended), 0 when not, -EINVAL for a bad port.
+ */
+int evtchn_poll_begin(struct vcpu *v, const evtchn_port_t *ports, unsigned int nr);
+void evtchn_poll_end(struct vcpu *v);
+
+/* For the debug key: one line a bound port. */
+void evtchn_dump(struct domain *d);
 
 #endif
