@@ -20,8 +20,9 @@ struct cpu_user_regs;
 /* ---- soft interrupts ---- */
 enum {
 	SOFTIRQ_TIMER,	  /* time/: expire timers */
-	SOFTIRQ_SCHEDULE, /* sched/: choose who runs next */
 	SOFTIRQ_CONSOLE,  /* console/: input arrived */
+	SOFTIRQ_DOMAIN,	  /* domain/: dom0 has shut down */
+	SOFTIRQ_SCHEDULE, /* sched/: choose who runs next; last */
 	NR_SOFTIRQS
 };
 /* Mark on this CPU / on another one (which is kicked when it differs). Any context. */

@@ -24,7 +24,8 @@ struct vcpu *domain_vcpu(struct domain *d, unsigned int id);
  * context of a hypercall or exception of a vCPU; the caller goes back to the exit path, which will
  * not return to the guest. */
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
-/* All vCPUs stop for good; dom0's shutdown ends the machine (poweroff, reboot, or stop by option). */
+/* All vCPUs stop for good; dom0's shutdown ends the machine (poweroff, reboot, or stop by option), from
+ * SOFTIRQ_DOMAIN, when no vCPU of it is in the middle of anything. Any context of a hypercall or exception. */
 void domain_shutdown(struct domain *d, unsigned int reason);
 
 void vcpu_pause_flag_set(struct vcpu *v, unsigned int flag);   /* sched is told */
@@ -37,7 +38,14 @@ struct vcpu *idle_vcpu_create(unsigned int cpu);
 struct vcpu_guest_context;
 int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctxt);
 
+/* Install SOFTIRQ_DOMAIN; at boot. */
+void domain_init(void);
+
+/* Registers of v as it would go on with them: of the CPU it is current on (must be this one), or saved. */
+struct cpu_user_regs *vcpu_regs(struct vcpu *v);
+
 /* Hypercalls that live here. */
+long do_sysctl(vaddr_t arg);
 long do_sched_op(unsigned int cmd, vaddr_t arg);
 long do_vcpu_op(unsigned int cmd, unsigned int vcpuid, vaddr_t arg);
 

@@ -101,6 +101,8 @@ bool descriptor_ok(uint64_t desc);
 int set_gdt_frames(struct vcpu *v, const uint64_t *mfns, unsigned int entries);
 void release_gdt(struct vcpu *v);
 int set_vcpu_root(struct vcpu *v, mfn_t l4, bool user);
+/* Drop the references on v's roots, if it has any: v does not run. */
+void drop_vcpu_roots(struct vcpu *v);
 /*
  * Guest write fault at va whose L1 entry maps a page-table page of its own read-only: emulate the
  * instruction's write if it is one of the simple forms (writable page tables). True: done, registers
