@@ -7,11 +7,20 @@
 #include "lib/bitops.h"
 #include "lib/lib.h"
 #include "sched/sched.h"
-#include "time/time.h"
+#include "time/timer.h"
 #include "lib/errno.h"
 #include <public/sched.h>
 
 #define POLL_PORTS_MAX 128
+
+/* An earlier poll that something else ended may have left its bit and its timer. */
+static void end_poll(struct vcpu *v)
+{
+	if (unlikely(v->time.poll.active))
+		timer_stop(&v->time.poll);
+	if (unlikely(test_bit(v->id, &v->domain->evtchn.polling)))
+		evtchn_poll_end(v);
+}
 
 /*
  * Wait for an event. The flag is set before the look at what is pending: who makes an event pending
@@ -19,6 +28,7 @@
  */
 static long block(struct vcpu *v)
 {
+	end_poll(v);
 	v->vcpu_info->evtchn_upcall_mask = 0;
 	set_bit(VPF_BLOCKED, &v->pause_flags);
 	if (event_upcall_due(v) || v->pv.nmi_pending)
@@ -42,6 +52,7 @@ static long poll(struct vcpu *v, vaddr_t arg)
 	if (copy_from_guest(ports, (vaddr_t)op.ports.p, op.nr_ports * sizeof(ports[0])))
 		return -EFAULT;
 
+	end_poll(v);
 	set_bit(VPF_BLOCKED, &v->pause_flags);
 	rc = evtchn_poll_begin(v, ports, op.nr_ports);
 	if (rc || event_upcall_due(v) || v->pv.nmi_pending) {

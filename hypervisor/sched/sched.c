@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each CPU has a queue of the vCPUs that could run there, ordered by virtual runtime: how much CPU time
+ * each has had. The one that has had least runs next, for a slice; one that wakes is not owed the time
+ * it slept, beyond a small credit, so that a sleeper gets the CPU soon and cannot keep it.
+ *
+ * Invariants, under the queue's lock:
+ * - a vCPU is in the queue of sched.cpu exactly when it may run (no pause flag), does not run, and is no idle vCPU;
+ * - sched.running means that its registers are, or may still be, those of CPU sched.cpu; nobody else may
+ *   run it before that CPU has saved them, and that CPU looks again at its pause flags afterwards,
+ *   so that a wake-up in between is not lost;
+ * - sched.cpu changes only while the vCPU neither runs nor is queued, with the old CPU's lock held, or when it is
+ *   taken from one queue with both locks held (lower CPU number first).
+ */
+#include "sched/sched.h"
+#include "cpu/cpu.h"
+#include "cpu/x86.h"
+#include "domain/domain.h"
+#include "lib/bitops.h"
+#include "lib/lib.h"
+#include "time/time.h"
+
+#define SLICE  10000000 /* ns that a vCPU runs at most while others wait */
+#define CREDIT 5000000	/* ns by which one that wakes may be behind the others */
+#define ADVANTAGE \
+	500000 /* ns by which one that wakes must be behind the running one to replace it at once */
+
+struct run_queue {
+	spinlock_t lock;
+	struct list queue;
+	unsigned int length;
+	struct vcpu *running;
+	uint64_t min_vruntime; /* of those that run or wait here; only grows */
+	struct timer slice;
+};
+
+static DEFINE_PER_CPU(struct run_queue, rq);
+/* CPUs that run their idle vCPU. Read without a lock as a hint: a wrong one costs a wake-up of a busy CPU. */
+static cpumask_t idle_cpus;
+
+static bool runnable(const struct vcpu *v)
+{
+	return READ_ONCE(v->pause_flags) == 0;
+}
+
+/* Lock the queue that owns v. */
+static struct run_queue *lock_queue_of(struct vcpu *v)
+{
+	for (;;) {
+		unsigned int cpu = READ_ONCE(v->sched.cpu);
+		struct run_queue *q = &per_cpu(rq, cpu);
+
+		spin_lock(&q->lock);
+		if (likely(v->sched.cpu == cpu))
+			return q;
+		spin_unlock(&q->lock);
+	}
+}
+
+static enum runstate stopped_state(const struct vcpu *v)
+{
+	unsigned long flags = READ_ONCE(v->pause_flags);
+
+	if (!flags)
+		return VCPU_RUNNABLE;
+	return flags & (1UL << VPF_BLOCKED) && !(flags & ~(3UL << VPF_BLOCKED)) ? VCPU_BLOCKED
+										: VCPU_OFFLINE;
+}
+
+/* ---- the queue: under its lock ---- */
+
+static void enqueue(struct run_queue *q, struct vcpu *v)
+{
+	struct list *pos = q->queue.prev;
+
+	/* From the end: most go to the back. */
+	while (pos != &q->queue &&
+	       list_entry(pos, struct vcpu, sched.queue)->sched.vruntime > v->sched.vruntime)
+		pos = pos->prev;
+	list_add(pos, &v->sched.queue);
+	q->length++;
+}
+
+static void dequeue(struct run_queue *q, struct vcpu *v)
+{
+	list_del(&v->sched.queue);
+	q->length--;
+}
+
+static struct vcpu *first(struct run_queue *q)
+{
+	return list_empty(&q->queue) ? NULL : list_entry(q->queue.next, struct vcpu, sched.queue);
+}
+
+/* Charge the running vCPU for the time since it was last charged. */
+static void charge(struct run_queue *q, stime_t t)
+{
+	struct vcpu *v = q->running;
+
+	if (v->is_idle)
+		return;
+	if (t > v->sched.started)
+		v->sched.vruntime += (uint64_t)(t - v->sched.started);
+	v->sched.started = t;
+	if (v->sched.vruntime > q->min_vruntime)
+		q->min_vruntime = v->sched.vruntime;
+}
+
+/* v joins q: whatever it had before, it is not further behind than the credit. */
+static void place(struct run_queue *q, struct vcpu *v)
+{
+	uint64_t least = q->min_vruntime > CREDIT ? q->min_vruntime - CREDIT : 0;
+
+	v->sched.vruntime = max(v->sched.vruntime, least);
+}
+
+/* Should the CPU look at its queue at once? Else it does when the slice ends; the first that waits
+ * makes it look too, so that a slice begins to be counted. */
+static bool should_look(const struct run_queue *q, const struct vcpu *v)
+{
+	const struct vcpu *r = q->running;
+
+	return r->is_idle || q->length == 1 || v->sched.vruntime + ADVANTAGE < r->sched.vruntime;
+}
+
+/* ---- waking and stopping ---- */
+
+/* Where v should run: where it ran if that CPU is idle, else on an idle CPU, else where it ran. */
+static unsigned int choose_cpu(const struct vcpu *v)
+{
+	cpumask_t allowed = v->sched.affinity & cpu_online_mask;
+	cpumask_t idle = READ_ONCE(idle_cpus) & allowed;
+	cpumask_t last = (cpumask_t)1 << v->sched.cpu;
+
+	if (idle)
+		return idle & last ? v->sched.cpu : lowest_bit(idle);
+	return !allowed || allowed & last ? v->sched.cpu : lowest_bit(allowed);
+}
+
+void sched_wake(struct vcpu *v)
+{
+	struct run_queue *q = lock_queue_of(v);
+	unsigned int cpu;
+	bool look;
+
+	/* Running: its CPU sees that the flags are clear when it next chooses. */
+	if (v->sched.running || !list_empty(&v->sched.queue) || !runnable(v)) {
+		spin_unlock(&q->lock);
+		return;
+	}
+	cpu = choose_cpu(v);
+	if (cpu != v->sched.cpu) {
+		/* Once sched.cpu says so v belongs to the other queue, whose lock is taken only then:
+		 * never two at a time here. Others may wake or stop v in between. */
+		v->sched.vruntime = 0; /* runtimes of two queues don't compare: place() gives it one */
+		WRITE_ONCE(v->sched.cpu, cpu);
+		spin_unlock(&q->lock);
+		q = lock_queue_of(v);
+		cpu = v->sched.cpu;
+		if (v->sched.running || !list_empty(&v->sched.queue) || !runnable(v)) {
+			spin_unlock(&q->lock);
+			return;
+		}
+	}
+	place(q, v);
+	enqueue(q, v);
+	runstate_change(v, VCPU_RUNNABLE, now());
+	look = should_look(q, v);
+	spin_unlock(&q->lock);
+	if (look)
+		softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
+}
+
+void sched_sleep(struct vcpu *v)
+{
+	struct run_queue *q = lock_queue_of(v);
+	unsigned int cpu = v->sched.cpu;
+	bool running = v->sched.running;
+
+	if (!runnable(v)) {
+		if (!list_empty(&v->sched.queue))
+			dequeue(q, v);
+		if (!running)
+			runstate_change(v, stopped_state(v), now());
+	}
+	spin_unlock(&q->lock);
+	if (running)
+		softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
+}
+
+void sched_wait_stopped(struct vcpu *v)
+{
+	while (__atomic_load_n(&v->sched.running, __ATOMIC_ACQUIRE)) {
+		smp_poll();
+		cpu_relax();
+	}
+}
+
+void sched_yield(void)
+{
+	struct run_queue *q = &this_cpu(rq);
+	struct vcpu *next;
+
+	spin_lock(&q->lock);
+	next = first(q);
+	if (next) {
+		charge(q, now());
+		/* Behind the one that waits longest, and by so much that it isn't preempted at once. */
+		current->sched.vruntime = max(current->sched.vruntime, next->sched.vruntime + 1);
+		softirq_raise(SOFTIRQ_SCHEDULE);
+	}
+	spin_unlock(&q->lock);
+}
+
+/* ---- choosing ---- */
+
+/* A vCPU that waits on another CPU and may run on this one, moved to this queue; NULL: none. No lock held. */
+static struct vcpu *steal(unsigned int here)
+{
+	struct run_queue *mine = &per_cpu(rq, here), *theirs;
+	unsigned int cpu;
+
+	for_each_cpu(cpu, cpu_online_mask & ~((cpumask_t)1 << here))
+	{
+		struct vcpu *found = NULL;
+		struct list *pos;
+
+		theirs = &per_cpu(rq, cpu);
+		if (READ_ONCE(theirs->length) == 0)
+			continue;
+		spin_lock(cpu < here ? &theirs->lock : &mine->lock);
+		spin_lock(cpu < here ? &mine->lock : &theirs->lock);
+		list_for_each(pos, &theirs->queue)
+		{
+			struct vcpu *v = list_entry(pos, struct vcpu, sched.queue);
+
+			if (v->sched.affinity >> here & 1) {
+				found = v;
+				break;
+			}
+		}
+		if (found) {
+			dequeue(theirs, found);
+			WRITE_ONCE(found->sched.cpu, here);
+			found->sched.vruntime = 0;
+			place(mine, found);
+			enqueue(mine, found);
+		}
+		spin_unlock(&theirs->lock);
+		spin_unlock(&mine->lock);
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+/* Who runs now: the running one while it may and nobody who waits has had less. Under the lock. */
+static struct vcpu *choose(struct run_queue *q, struct vcpu *prev)
+{
+	struct vcpu *next = first(q);
+
+	if (!prev->is_idle && runnable(prev) &&
+	    (!next || prev->sched.vruntime <= next->sched.vruntime))
+		return prev;
+	return next ? next : idle_domain.vcpu[smp_processor_id()];
+}
+
+/* prev's registers are saved: whoever wakes it may run it elsewhere. It queues if it could go on. */
+static void release(struct run_queue *q, struct vcpu *prev)
+{
+	bool look = false;
+
+	if (prev->is_idle)
+		return;
+	spin_lock(&q->lock);
+	__atomic_store_n(&prev->sched.running, false, __ATOMIC_RELEASE);
+	if (runnable(prev)) {
+		enqueue(q, prev);
+		look = should_look(q, prev);
+	}
+	runstate_change(prev, stopped_state(prev), now());
+	spin_unlock(&q->lock);
+	if (look)
+		softirq_raise(SOFTIRQ_SCHEDULE);
+}
+
+/* Run next on this CPU; does not come back. */
+static void __attribute__((noreturn))
+enter(struct run_queue *q, struct vcpu *prev, struct vcpu *next)
+{
+	context_switch(prev, next);
+	release(q, prev);
+	if (next->is_idle)
+		reset_stack_and_jump(idle_loop);
+	update_vcpu_time(next);
+	update_runstate_area(next);
+	return_to_guest();
+}
+
+static void schedule(void)
+{
+	struct run_queue *q = &this_cpu(rq);
+	unsigned int cpu = smp_processor_id();
+	struct vcpu *prev = current, *next;
+	stime_t t = now();
+
+	if ((prev->is_idle || !runnable(prev)) && READ_ONCE(q->length) == 0)
+		(void)steal(cpu);
+	spin_lock(&q->lock);
+	charge(q, t);
+	next = choose(q, prev);
+	if (next != prev) {
+		if (!next->is_idle) {
+			dequeue(q, next);
+			next->sched.started = t;
+			runstate_change(next, VCPU_RUNNING, t);
+			if (next->sched.vruntime > q->min_vruntime)
+				q->min_vruntime = next->sched.vruntime;
+		}
+		next->sched.running = true;
+		q->running = next;
+	}
+	if (next->is_idle)
+		set_bit(cpu, &idle_cpus);
+	else
+		clear_bit(cpu, &idle_cpus);
+	if (!next->is_idle && q->length)
+		timer_set(&q->slice, t + SLICE);
+	else
+		timer_stop(&q->slice);
+	spin_unlock(&q->lock);
+	if (next != prev)
+		enter(q, prev, next);
+}
+
+static void slice_over(void *data)
+{
+	softirq_raise(SOFTIRQ_SCHEDULE);
+}
+
+void idle_loop(void)
+{
+	for (;;) {
+		irq_disable();
+		do_softirq();
+		/* `sti` holds interrupts off for one more instruction: none is taken between the look
+		 * at what is pending and the halt (SDM 2, STI). */
+		if (READ_ONCE(cpu_info()->softirq_pending) == 0)
+			__asm__ volatile("sti; hlt" ::: "memory");
+	}
+}
+
+void sched_init_cpu(unsigned int cpu, struct vcpu *idle)
+{
+	struct run_queue *q = &per_cpu(rq, cpu);
+
+	spin_lock_init(&q->lock);
+	list_init(&q->queue);
+	q->length = 0;
+	q->running = idle;
+	q->min_vruntime = 0;
+	timer_init(&q->slice, slice_over, NULL, cpu);
+	set_bit(cpu, &idle_cpus);
+}
+
+void sched_init(void)
+{
+	softirq_register(SOFTIRQ_SCHEDULE, schedule);
+	sched_init_cpu(0, idle_domain.vcpu[0]);
+}
