@@ -51,3 +51,21 @@ $(BUILD)/cerne: $(BUILD)/cerne.sym
 	$(Q)strip -s $< -o $@.new
 	$(Q)grub-file --is-x86-multiboot2 $@.new
 	$(Q)mv $@.new $@
+
+# zlib's inflate for compressed modules, from Debian's source package: built without a C library (Z_SOLO), into
+# sections that are dropped after boot.
+zlib := $(THIRD_PARTY)/zlib
+zlib-obj := $(patsubst %,$(BUILD)/hypervisor/zlib/%.o,inflate inftrees inffast adler32 crc32 zutil)
+
+$(zlib)/zlib.h: | scripts/fetch-source
+	$(call say,FETCH,$(zlib))
+	$(Q)scripts/fetch-source zlib $(zlib)
+
+$(zlib-obj): $(BUILD)/hypervisor/zlib/%.o: $(zlib)/zlib.h $(BUILD)/flags-cc
+	$(call say,CC,$(zlib)/$*.c)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -W% -ffunction-sections -fdata-sections,$(hypervisor-flags)) -w -DZ_SOLO -c $(zlib)/$*.c -o $@
+	$(Q)objcopy --rename-section .text=.init.text --rename-section .rodata=.init.rodata $@
+
+$(BUILD)/hypervisor/boot/gunzip.o: $(zlib)/zlib.h
+$(BUILD)/hypervisor/cerne.first $(BUILD)/cerne.sym: $(zlib-obj)

@@ -11,24 +11,24 @@
 #define GZIP_MIN     18
 #define MAX_UNPACKED (1UL << 30)
 
-bool is_gzip(const void *data, size_t size)
+bool __init is_gzip(const void *data, size_t size)
 {
 	const uint8_t *b = data;
 
 	return size >= 2 && b[0] == 0x1f && b[1] == 0x8b;
 }
 
-static void *zlib_alloc(void *opaque, unsigned int items, unsigned int size)
+static void *__init zlib_alloc(void *opaque, unsigned int items, unsigned int size)
 {
 	return kzalloc((size_t)items * size);
 }
 
-static void zlib_free(void *opaque, void *p)
+static void __init zlib_free(void *opaque, void *p)
 {
 	kfree(p);
 }
 
-static unsigned int order_of(size_t bytes)
+static unsigned int __init order_of(size_t bytes)
 {
 	unsigned int order = 0;
 
@@ -37,7 +37,7 @@ static unsigned int order_of(size_t bytes)
 	return order;
 }
 
-static int inflate_all(const void *src, size_t size, void *dst, size_t dst_size)
+static int __init inflate_all(const void *src, size_t size, void *dst, size_t dst_size)
 {
 	z_stream z = {.zalloc = zlib_alloc, .zfree = zlib_free};
 	int rc;
@@ -57,7 +57,7 @@ static int inflate_all(const void *src, size_t size, void *dst, size_t dst_size)
 }
 
 /* The last four bytes tell the size (modulo 4 GiB): what is bigger or smaller than that is damaged. */
-const char *gunzip(const void *src, size_t size, void **out, size_t *out_size)
+const char *__init gunzip(const void *src, size_t size, void **out, size_t *out_size)
 {
 	uint32_t claimed;
 	void *buffer;
@@ -83,7 +83,7 @@ const char *gunzip(const void *src, size_t size, void **out, size_t *out_size)
 	return NULL;
 }
 
-void gunzip_free(void *out, size_t out_size)
+void __init gunzip_free(void *out, size_t out_size)
 {
 	free_pages_virt(out, order_of(out_size));
 }
