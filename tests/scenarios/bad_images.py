@@ -176,7 +176,7 @@ IMAGES = {
     "no-notes": without_notes,
     "overlapping": overlapping,
     "segment-huge": in_last_load(memsz=2**62),
-    "segment-wraps": in_last_load(vaddr=2**64 - 4096, memsz=1 << 20),
+    "segment-wraps": in_last_load(vaddr=2**64 - 4096, paddr=2**64 - 4096, memsz=1 << 20),
     "segment-file-wraps": in_last_load(offset=2**64 - 16),
     "segment-file-outside": in_last_load(offset=1 << 40),
     "segment-file-bigger": in_last_load(memsz=1),
