@@ -23,7 +23,7 @@ static void __init __attribute__((noreturn)) boot_on_final_stack(void)
 	acpi_init();
 	if (!idle_vcpu_create(0))
 		BUG();
-	cpu_info()->current = idle_domain.vcpu[0];
+	current = idle_domain.vcpu[0];
 	apic_init_bsp();
 	ioapic_init();
 	time_init();
