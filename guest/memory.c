@@ -4,6 +4,7 @@
  * first fit from where the last search ended.
  */
 #include <guest/memory.h>
+#include <guest/event.h>
 #include <guest/hypercall.h>
 #include <guest/start.h>
 #include <guest/string.h>
@@ -56,30 +57,34 @@ static unsigned long find(unsigned long from, unsigned long to, unsigned long co
 
 void *pages_alloc(unsigned long count)
 {
-	unsigned long pfn;
+	bool masked = events_save();
+	unsigned long pfn = 0;
 
-	if (count == 0 || count > available)
-		return NULL;
-	pfn = find(hint, limit, count);
-	if (!pfn)
-		pfn = find(0, limit, count);
-	if (!pfn)
-		return NULL;
-	mark(pfn, count, true);
-	available -= count;
-	hint = pfn + count;
-	return pfn_to_virt(pfn);
+	if (count && count <= available) {
+		pfn = find(hint, limit, count);
+		if (!pfn)
+			pfn = find(0, limit, count);
+	}
+	if (pfn) {
+		mark(pfn, count, true);
+		available -= count;
+		hint = pfn + count;
+	}
+	events_restore(masked);
+	return pfn ? pfn_to_virt(pfn) : NULL;
 }
 
 void pages_free(void *pages, unsigned long count)
 {
 	unsigned long pfn = virt_to_pfn(pages);
+	bool masked = events_save();
 
 	ASSERT(pfn + count <= limit);
 	mark(pfn, count, false);
 	available += count;
 	if (pfn < hint)
 		hint = pfn;
+	events_restore(masked);
 }
 
 void *page_alloc(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <guest/memory.h>
+#include <guest/event.h>
 #include <guest/hypercall.h>
 #include <guest/start.h>
 #include <guest/string.h>
@@ -42,7 +43,8 @@ static long write_entry(uint64_t where, uint64_t entry, domid_t domain)
 	return hypercall_mmu_update(&update, 1, NULL, domain);
 }
 
-long page_map(uint64_t *root, unsigned long va, uint64_t pte, domid_t domain)
+/* Events are masked: no other thread may hook in the same missing table. */
+static long map_entry(uint64_t *root, unsigned long va, uint64_t pte, domid_t domain)
 {
 	uint64_t where;
 	long error;
@@ -67,6 +69,15 @@ long page_map(uint64_t *root, unsigned long va, uint64_t pte, domid_t domain)
 
 		error = hypercall_mmuext_op(&flush, 1, NULL, DOMID_SELF);
 	}
+	return error;
+}
+
+long page_map(uint64_t *root, unsigned long va, uint64_t pte, domid_t domain)
+{
+	bool masked = events_save();
+	long error = map_entry(root, va, pte, domain);
+
+	events_restore(masked);
 	return error;
 }
 
@@ -158,18 +169,18 @@ static void map_mark(unsigned long page, unsigned long count)
 		map_used[page / 64] ^= 1ul << (page % 64);
 }
 
-static bool map_find(unsigned long count, unsigned long *first)
+static bool map_take(unsigned long count, unsigned long *first)
 {
-	unsigned long length = 0;
+	bool masked = events_save();
+	unsigned long length = 0, page = 0;
 
-	for (unsigned long page = 0; page < MAP_PAGES; page++) {
+	for (; page < MAP_PAGES && length < count; page++)
 		length = map_is_used(page) ? 0 : length + 1;
-		if (length == count) {
-			*first = page + 1 - count;
-			return true;
-		}
-	}
-	return false;
+	*first = page - count;
+	if (length == count)
+		map_mark(*first, count);
+	events_restore(masked);
+	return length == count;
 }
 
 void *frames_map(unsigned long mfn, unsigned long count, uint64_t flags, domid_t domain,
@@ -178,10 +189,9 @@ void *frames_map(unsigned long mfn, unsigned long count, uint64_t flags, domid_t
 	unsigned long first, va;
 	long result = -ENOMEM;
 
-	if (count == 0 || !map_find(count, &first))
+	if (count == 0 || !map_take(count, &first))
 		goto none;
 	va = MAP_BASE + first * PAGE_SIZE;
-	map_mark(first, count);
 	for (unsigned long i = 0; i < count; i++) {
 		result = page_map(page_root, va + i * PAGE_SIZE, pte_make(mfn + i, flags), domain);
 		if (result)
@@ -200,9 +210,12 @@ none:
 void frames_unmap(void *va, unsigned long count)
 {
 	unsigned long address = (unsigned long)va;
+	bool masked;
 
 	for (unsigned long i = 0; i < count; i++)
 		if (page_map(page_root, address + i * PAGE_SIZE, 0, DOMID_SELF))
 			panic("cannot unmap %#lx", address + i * PAGE_SIZE);
+	masked = events_save();
 	map_mark((address - MAP_BASE) / PAGE_SIZE, count);
+	events_restore(masked);
 }

@@ -29,11 +29,12 @@ extern uint64_t trap_catch_rsp;
 extern uint8_t return_hypercall;
 extern const char trap_catch_resume[];
 int trap_catch_run(void (*function)(void *), void *argument);
+extern struct trap_frame *trap_catch_frame;
 void trap_dispatch(struct trap_frame *frame);
 
 static trap_handler *handlers[TRAP_COUNT];
 static struct trap_info gates[VECTORS + 1];
-static struct trap_frame *catch_frame;
+struct trap_frame *trap_catch_frame; /* one a thread, as trap_catch_rsp: see thread-switch.S */
 
 trap_handler *trap_handler_set(unsigned int vector, trap_handler *handler)
 {
@@ -84,20 +85,20 @@ void trap_return_by_hypercall(bool yes)
 
 int trap_catch(void (*function)(void *argument), void *argument, struct trap_frame *frame)
 {
-	struct trap_frame *outer = catch_frame;
+	struct trap_frame *outer = trap_catch_frame;
 	int vector;
 
-	catch_frame = frame;
+	trap_catch_frame = frame;
 	vector = trap_catch_run(function, argument);
-	catch_frame = outer;
+	trap_catch_frame = outer;
 	return vector;
 }
 
 /* Go on in trap_catch_run, in kernel mode whatever mode the trap came from. */
 static void catch_resume(struct trap_frame *frame)
 {
-	if (catch_frame)
-		*catch_frame = *frame;
+	if (trap_catch_frame)
+		*trap_catch_frame = *frame;
 	frame->rax = frame->vector;
 	frame->rip = (uint64_t)trap_catch_resume;
 	frame->rsp = trap_catch_rsp;

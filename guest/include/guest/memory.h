@@ -10,9 +10,11 @@
  *   0xffffffff80000000  VIRT_BASE: image, start-of-day structures, then all pages, up to 1 GiB
  *   0xffffffffc0000000  MAP_BASE: for mapping machine frames of devices, firmware and other domains
  *   0xffffff8000000000  HEAP_BASE: the C library's heap
+ *   0xffffffa000000000  STACK_BASE: stacks of threads
  *
- * Page tables are direct: entries hold machine frames, and the hypervisor checks every change. Nothing here
- * may be called from an event handler.
+ * Page tables are direct: entries hold machine frames, and the hypervisor checks every change. Threads may call
+ * all of this at the same time: what belongs together is done with events masked. Event handlers may not call
+ * it, for their time's sake.
  */
 #ifndef GUEST_MEMORY_H
 #define GUEST_MEMORY_H
@@ -24,6 +26,8 @@
 #define VIRT_MAX_PAGES 262144
 #define MAP_BASE       0xffffffffc0000000
 #define HEAP_BASE      0xffffff8000000000
+#define HEAP_END       0xffffff9000000000
+#define STACK_BASE     0xffffffa000000000
 
 #define PTE_P	       0x001
 #define PTE_RW	       0x002

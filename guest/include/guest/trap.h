@@ -87,8 +87,8 @@ uint64_t trap_fault_address(void);
 
 /*
  * Call function(argument). Returns -1 when it came back, or the vector of the trap that ended it, with the
- * frame at that moment in *frame unless frame is NULL. May be nested, on vCPU 0 only. Whatever the function
- * held (a lock, masked events) stays as it was at the trap.
+ * frame at that moment in *frame unless frame is NULL. May be nested, on vCPU 0 only; threads do not disturb
+ * each other. Whatever the function held (a lock, masked events) stays as it was at the trap.
  */
 int trap_catch(void (*function)(void *argument), void *argument, struct trap_frame *frame);
 

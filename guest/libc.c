@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What newlib asks of the system below it: system calls, locks, a struct _reent (errno and the like) for each
+ * thread; and main() on a thread of its own. Linked by guests that use newlib (libc-objects in build.mk).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <reent.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/lock.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <guest/clock.h>
+#include <guest/console.h>
+#include <guest/heap.h>
+#include <guest/start.h>
+#include <guest/thread.h>
+#include <public/sched.h>
+
+#undef errno
+extern int errno;
+
+#define USEC_PER_SEC  1000000ul
+#define NSEC_PER_USEC 1000ul
+#define ARGUMENTS     32
+
+int main(int argc, char **argv);
+
+static struct wait_queue input;
+
+/* Files: 0 is the console's input, 1 and 2 its output; there are no others. */
+
+_READ_WRITE_RETURN_TYPE write(int file, const void *data, size_t size)
+{
+	if (file != STDOUT_FILENO && file != STDERR_FILENO) {
+		errno = EBADF;
+		return -1;
+	}
+	console_write(data, size);
+	return (_READ_WRITE_RETURN_TYPE)size;
+}
+
+/* What was typed, as it was typed; waits for the first character. */
+_READ_WRITE_RETURN_TYPE read(int file, void *buffer, size_t size)
+{
+	size_t got = 0;
+	bool masked;
+
+	if (file != STDIN_FILENO) {
+		errno = EBADF;
+		return -1;
+	}
+	masked = events_save();
+	while (size && (got = console_read(buffer, size)) == 0)
+		wait_on(&input, 0);
+	events_restore(masked);
+	return (_READ_WRITE_RETURN_TYPE)got;
+}
+
+static int bad_file(int file)
+{
+	if (file >= STDIN_FILENO && file <= STDERR_FILENO)
+		return 0;
+	errno = EBADF;
+	return -1;
+}
+
+int close(int file)
+{
+	return bad_file(file);
+}
+
+int fstat(int file, struct stat *status)
+{
+	memset(status, 0, sizeof(*status));
+	status->st_mode = S_IFCHR;
+	return bad_file(file);
+}
+
+int isatty(int file)
+{
+	return !bad_file(file);
+}
+
+off_t lseek(int file, off_t offset, int from)
+{
+	errno = bad_file(file) ? EBADF : ESPIPE;
+	return -1;
+}
+
+int open(const char *path, int flags, ...)
+{
+	errno = ENOENT;
+	return -1;
+}
+
+void *sbrk(ptrdiff_t bytes)
+{
+	void *before = heap_move_end(bytes);
+
+	if (before)
+		return before;
+	errno = ENOMEM;
+	return (void *)-1;
+}
+
+/* The domain is the one process. */
+
+pid_t getpid(void)
+{
+	return 1;
+}
+
+int kill(pid_t process, int signal)
+{
+	panic("ended by signal %d", signal);
+}
+
+void _exit(int status)
+{
+	if (status)
+		panic("ended with status %d", status);
+	shutdown(SHUTDOWN_poweroff);
+}
+
+/* Time */
+
+int gettimeofday(struct timeval *restrict time, void *restrict zone)
+{
+	uint64_t now = clock_wall_base() + clock_now();
+
+	time->tv_sec = (time_t)(now / NSEC_PER_SEC);
+	time->tv_usec = (suseconds_t)(now % NSEC_PER_SEC / NSEC_PER_USEC);
+	return 0;
+}
+
+clock_t times(struct tms *times)
+{
+	uint64_t now = clock_now();
+
+	*times = (struct tms){0};
+	times->tms_utime = (clock_t)((now - threads_idle_time()) / (NSEC_PER_SEC / CLOCKS_PER_SEC));
+	return (clock_t)(now / (NSEC_PER_SEC / CLOCKS_PER_SEC));
+}
+
+int usleep(useconds_t microseconds)
+{
+	thread_sleep(microseconds * NSEC_PER_USEC);
+	return 0;
+}
+
+unsigned int sleep(unsigned int seconds)
+{
+	thread_sleep(seconds * NSEC_PER_SEC);
+	return 0;
+}
+
+/* Locks: newlib's two kinds in one; only the recursive ones ever count beyond 1. */
+
+struct __lock {
+	struct mutex mutex;
+	unsigned int depth;
+};
+
+struct __lock __lock___sinit_recursive_mutex, __lock___sfp_recursive_mutex,
+    __lock___atexit_recursive_mutex, __lock___at_quick_exit_mutex, __lock___malloc_recursive_mutex,
+    __lock___env_recursive_mutex, __lock___tz_mutex, __lock___dd_hash_mutex,
+    __lock___arc4random_mutex;
+
+void __retarget_lock_init(_LOCK_T *lock)
+{
+	*lock = calloc(1, sizeof(**lock));
+	if (!*lock)
+		panic("no memory for a lock");
+}
+
+void __retarget_lock_init_recursive(_LOCK_T *lock)
+{
+	__retarget_lock_init(lock);
+}
+
+void __retarget_lock_close(_LOCK_T lock)
+{
+	free(lock);
+}
+
+void __retarget_lock_close_recursive(_LOCK_T lock)
+{
+	free(lock);
+}
+
+void __retarget_lock_acquire(_LOCK_T lock)
+{
+	mutex_lock(&lock->mutex);
+	lock->depth = 1;
+}
+
+void __retarget_lock_acquire_recursive(_LOCK_T lock)
+{
+	if (mutex_is_mine(&lock->mutex))
+		lock->depth++;
+	else
+		__retarget_lock_acquire(lock);
+}
+
+int __retarget_lock_try_acquire(_LOCK_T lock)
+{
+	if (!mutex_try_lock(&lock->mutex))
+		return 0;
+	lock->depth = 1;
+	return 1;
+}
+
+int __retarget_lock_try_acquire_recursive(_LOCK_T lock)
+{
+	if (!mutex_is_mine(&lock->mutex))
+		return __retarget_lock_try_acquire(lock);
+	lock->depth++;
+	return 1;
+}
+
+void __retarget_lock_release(_LOCK_T lock)
+{
+	mutex_unlock(&lock->mutex);
+}
+
+void __retarget_lock_release_recursive(_LOCK_T lock)
+{
+	if (--lock->depth == 0)
+		mutex_unlock(&lock->mutex);
+}
+
+/* Threads: the first one has newlib's global structure. */
+
+static void reent_create(void *memory)
+{
+	struct _reent *reent = memory;
+
+	_REENT_INIT_PTR_ZEROED(reent);
+}
+
+static void reent_activate(void *memory)
+{
+	_impure_ptr = memory ? memory : _GLOBAL_REENT;
+}
+
+static void reent_destroy(void *memory)
+{
+	_reclaim_reent(memory);
+}
+
+static const struct thread_local_memory reents = {
+    .size = sizeof(struct _reent),
+    .create = reent_create,
+    .activate = reent_activate,
+    .destroy = reent_destroy,
+};
+
+static void on_input(void)
+{
+	wake_all(&input);
+}
+
+/* The domain's command line, a word an argument, after a name as C programs expect it. */
+static int split_arguments(char **argv)
+{
+	static char words[sizeof(start_info->cmd_line) + 1];
+	char *rest = words;
+	int argc = 1;
+
+	memcpy(words, start_info->cmd_line, sizeof(start_info->cmd_line));
+	argv[0] = (char *)"guest";
+	while (argc < ARGUMENTS && (argv[argc] = strtok_r(NULL, " \t", &rest)) != NULL)
+		argc++;
+	argv[argc] = NULL;
+	return argc;
+}
+
+static void run_main(void *unused)
+{
+	static char *argv[ARGUMENTS + 1];
+
+	exit(main(split_arguments(argv), argv));
+}
+
+void guest_main(void)
+{
+	struct thread *thread;
+	long error;
+
+	thread_local_memory = &reents;
+	error = threads_init("start");
+	if (error)
+		panic("no timer: %ld", error);
+	error = console_notify(on_input);
+	if (error)
+		printk("no console input: %ld\n", error);
+	thread = thread_create("main", run_main, NULL);
+	if (!thread)
+		panic("no memory for the first thread");
+	thread_join(thread);
+}
