@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+# The control domain: one PV image, tools on newlib on the runtime. Its own code may use floating point.
+
+dom0-tools-flags := $(filter-out -mgeneral-regs-only,$(guest-flags))
+$(call stamp,dom0,$(CC) DEBUG=$(DEBUG) $(dom0-tools-flags))
+$(BUILD)/flags-dom0:
+
+dom0-objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard dom0-tools/*.c))
+
+$(BUILD)/dom0-tools/%.o: dom0-tools/%.c $(BUILD)/flags-dom0 | $(newlib)/lib/libc.a
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(dom0-tools-flags) -MMD -MP -c $< -o $@
+
+$(BUILD)/dom0.sym: $(dom0-objects) $(libc-objects) $(newlib)/lib/libc.a $(guest-lds)
+	$(call say,LD,$@)
+	$(Q)$(guest-link) $(dom0-objects) $(libc-objects) $(newlib)/lib/libc.a -o $@
+
+$(BUILD)/dom0: $(BUILD)/dom0.sym
+	$(call say,STRIP,$@)
+	$(Q)objcopy --strip-all $< $@

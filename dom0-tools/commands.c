@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+#include "shell.h"
+#include "hypervisor.h"
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <guest/clock.h>
+#include <guest/heap.h>
+#include <guest/hypercall.h>
+#include <guest/memory.h>
+#include <guest/start.h>
+#include <guest/thread.h>
+#include <guest/vcpu.h>
+#include <public/sched.h>
+
+static double seconds(uint64_t nanoseconds)
+{
+	return (double)nanoseconds / NSEC_PER_SEC;
+}
+
+static const char *plural(unsigned long count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static int refused(const char *name, long error)
+{
+	printf("%s: the hypervisor refuses: %s\n", name, strerror((int)-error));
+	return 1;
+}
+
+/* info */
+
+static void show_memory(unsigned long pages)
+{
+	if (pages % 256 == 0)
+		printf("%lu MiB", pages / 256);
+	else
+		printf("%lu KiB", pages * 4);
+}
+
+static void show_hypervisor(void)
+{
+	char version[32], text[1024];
+	struct xen_compile_info built = {0};
+	struct machine machine;
+	long error;
+
+	hypervisor_version(version, sizeof(version));
+	hypervisor_text(XENVER_capabilities, text, sizeof(xen_capabilities_info_t));
+	printf("hypervisor    %s; runs %s\n", version, text);
+	if (hypercall_xen_version(XENVER_compile_info, &built) == 0)
+		printf("built         %.32s by %.64s\n", built.compile_date, built.compiler);
+	hypervisor_text(XENVER_changeset, text, sizeof(xen_changeset_info_t));
+	printf("changeset     %s\n", text);
+	hypervisor_text(XENVER_commandline, text, sizeof(xen_commandline_t));
+	printf("its options   %s\n", text);
+	error = machine_describe(&machine);
+	if (error) {
+		printf("machine       unknown: %s\n", strerror((int)-error));
+		return;
+	}
+	printf("machine       %u CPU%s, %u MHz; %" PRIu64 " MiB, %" PRIu64 " MiB free\n",
+	       machine.cpus, plural(machine.cpus), machine.cpu_khz / 1000,
+	       machine.total_pages / 256, machine.free_pages / 256);
+}
+
+void show_info(void)
+{
+	unsigned int vcpus = vcpu_count();
+
+	show_hypervisor();
+	printf("this domain   ");
+	show_memory(pages_total());
+	printf(", %u vCPU%s%s\n", vcpus, plural(vcpus),
+	       is_initial_domain() ? "; the initial domain" : "");
+	printf("arguments     %.*s\n", (int)sizeof(start_info->cmd_line),
+	       (const char *)start_info->cmd_line);
+	if (start_info->mod_len)
+		printf("module        %lu bytes at %#lx\n", start_info->mod_len,
+		       start_info->mod_start);
+	else
+		printf("module        none\n");
+}
+
+static int run_info(int argc, char **argv)
+{
+	show_info();
+	return 0;
+}
+
+/* dmesg */
+
+static int run_dmesg(int argc, char **argv)
+{
+	static char buffer[4096];
+	uint32_t index = 0;
+	long count;
+
+	if (argc > 1 && strcmp(argv[1], "-c") != 0) {
+		printf("dmesg: there is no option '%s'\n", argv[1]);
+		return 1;
+	}
+	while ((count = hypervisor_log_read(buffer, sizeof(buffer), &index)) > 0)
+		fwrite(buffer, 1, (size_t)count, stdout);
+	if (count == 0 && argc > 1)
+		count = hypervisor_log_clear();
+	return count < 0 ? refused("dmesg", count) : 0;
+}
+
+/* threads */
+
+static int run_threads(int argc, char **argv)
+{
+	static const char *const states[] = {
+	    [THREAD_RUNNING] = "running",   [THREAD_READY] = "ready", [THREAD_WAITING] = "waiting",
+	    [THREAD_SLEEPING] = "sleeping", [THREAD_ENDED] = "ended",
+	};
+	unsigned int count = threads_describe(NULL, 0);
+	struct thread_info *threads = calloc(count, sizeof(*threads));
+	unsigned int found;
+
+	if (!threads) {
+		printf("threads: out of memory\n");
+		return 1;
+	}
+	found = threads_describe(threads, count);
+	if (found < count)
+		count = found;
+	printf("  ID  NAME             STATE      CPU SECONDS   SWITCHES   STACK USED\n");
+	for (unsigned int i = 0; i < count; i++) {
+		const struct thread_info *thread = &threads[i];
+
+		printf("%4u  %-15s  %-8s  %12.3f  %9" PRIu64 "  %5zu of %5zu\n", thread->id,
+		       thread->name, states[thread->state], seconds(thread->run_time),
+		       thread->switches, thread->stack_used, thread->stack_size);
+	}
+	printf("      (idle)                     %12.3f\n", seconds(threads_idle_time()));
+	free(threads);
+	return 0;
+}
+
+/* free */
+
+static void show_amount(const char *what, unsigned long bytes)
+{
+	printf("%-24s  %8lu KiB\n", what, bytes / 1024);
+}
+
+static int run_free(int argc, char **argv)
+{
+	struct mallinfo heap = mallinfo();
+	struct machine machine;
+
+	printf("memory of this domain\n");
+	show_amount("all", pages_total() * PAGE_SIZE);
+	show_amount("image and start of day", (pages_total() - pages_usable()) * PAGE_SIZE);
+	show_amount("used since", (pages_usable() - pages_available()) * PAGE_SIZE);
+	show_amount("  of that, heap", heap_size());
+	show_amount("  of that, allocated", heap.uordblks);
+	show_amount("free", pages_available() * PAGE_SIZE);
+	if (machine_describe(&machine) == 0) {
+		printf("memory of the machine\n");
+		show_amount("all", machine.total_pages * PAGE_SIZE);
+		show_amount("free", machine.free_pages * PAGE_SIZE);
+	}
+	return 0;
+}
+
+/* Time */
+
+static int run_uptime(int argc, char **argv)
+{
+	uint64_t now = clock_now(), whole = now / NSEC_PER_SEC;
+
+	printf("up %.3f s (%" PRIu64 " d %02" PRIu64 ":%02" PRIu64 ":%02" PRIu64
+	       "), idle %.1f %%\n",
+	       seconds(now), whole / 86400, whole / 3600 % 24, whole / 60 % 60, whole % 60,
+	       100 * seconds(threads_idle_time()) / seconds(now));
+	return 0;
+}
+
+static int run_date(int argc, char **argv)
+{
+	time_t now = time(NULL);
+	struct tm split;
+	char text[64];
+
+	gmtime_r(&now, &split);
+	strftime(text, sizeof(text), "%a %b %e %H:%M:%S UTC %Y", &split);
+	printf("%s\n", text);
+	return 0;
+}
+
+/* The shell itself */
+
+static void show_usage(const struct command *command)
+{
+	printf("%s%s%s: %s\n", command->name, command->arguments[0] ? " " : "", command->arguments,
+	       command->summary);
+	if (command->details)
+		printf("%s\n", command->details);
+}
+
+static int run_help(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc > 1) {
+		command = command_find(argv[1]);
+		if (!command) {
+			printf("help: there is no command '%s'\n", argv[1]);
+			return 1;
+		}
+		show_usage(command);
+		return 0;
+	}
+	for (command = commands; command->name; command++) {
+		char usage[32];
+
+		snprintf(usage, sizeof(usage), "%s %s", command->name, command->arguments);
+		printf("  %-20s  %s\n", usage, command->summary);
+	}
+	printf(
+	    "`help COMMAND` tells more. Keys: arrows, Home, End, Delete, Tab; Ctrl-A E B F P N,\n"
+	    "Ctrl-K U W erase to the end, the start, a word; Ctrl-C gives a line up, Ctrl-L clears.\n");
+	return 0;
+}
+
+static int run_history(int argc, char **argv)
+{
+	const char *text;
+
+	for (unsigned int n = LINE_HISTORY; n; n--)
+		if ((text = line_recall(&shell_line, n)) != NULL)
+			printf("%5u  %s\n", shell_line.entered - n + 1, text);
+	return 0;
+}
+
+static int run_echo(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		printf("%s%s", i > 1 ? " " : "", argv[i]);
+	printf("\n");
+	return 0;
+}
+
+static int run_clear(int argc, char **argv)
+{
+	printf("\x1b[H\x1b[2J");
+	return 0;
+}
+
+static int run_sleep(int argc, char **argv)
+{
+	char *end = NULL;
+	double time = argc > 1 ? strtod(argv[1], &end) : 0;
+
+	if (argc < 2 || end == argv[1] || *end || !(time >= 0 && time <= 1e6)) {
+		printf("sleep: how many seconds?\n");
+		return 1;
+	}
+	thread_sleep((uint64_t)(time * NSEC_PER_SEC));
+	return 0;
+}
+
+/* The hypervisor and the machine */
+
+static int run_debug_keys(int argc, char **argv)
+{
+	long error;
+
+	if (argc < 2) {
+		printf("debug-keys: which?\n");
+		return 1;
+	}
+	fflush(stdout);
+	error = hypervisor_keys(argv[1], strlen(argv[1]));
+	return error ? refused("debug-keys", error) : 0;
+}
+
+static int run_poweroff(int argc, char **argv)
+{
+	fflush(stdout);
+	shutdown(SHUTDOWN_poweroff);
+}
+
+static int run_reboot(int argc, char **argv)
+{
+	fflush(stdout);
+	shutdown(SHUTDOWN_reboot);
+}
+
+const struct command commands[] = {
+    {"clear", "", "clear the screen", NULL, run_clear, 0},
+    {"date", "", "the time of day, UTC", NULL, run_date, 0},
+    {"debug-keys", "KEYS", "press keys of the hypervisor's console",
+     "`debug-keys h` lists them; what they print may need dmesg to be seen.", run_debug_keys, 1},
+    {"dmesg", "[-c]", "what the hypervisor has logged",
+     "With -c the log is cleared after it has been shown.", run_dmesg, 1},
+    {"echo", "[WORD...]", "print words",
+     "Words end at blanks but for those in '...' or \"...\" and after \\.", run_echo, LINE_SIZE},
+    {"free", "", "memory, used and free", NULL, run_free, 0},
+    {"help", "[COMMAND]", "list the commands, or tell about one", NULL, run_help, 1},
+    {"history", "", "the last lines typed", NULL, run_history, 0},
+    {"info", "", "hypervisor, machine, and what this domain was given", NULL, run_info, 0},
+    {"poweroff", "", "switch the machine off", NULL, run_poweroff, 0},
+    {"reboot", "", "restart the machine", NULL, run_reboot, 0},
+    {"sleep", "SECONDS", "wait", NULL, run_sleep, 1},
+    {"threads", "", "the threads of this domain", NULL, run_threads, 0},
+    {"uptime", "", "for how long the machine has been up", NULL, run_uptime, 0},
+    {NULL, NULL, NULL, NULL, NULL, 0},
+};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "shell.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WORDS  64
+#define PROMPT "cerne# "
+
+const struct command *command_find(const char *name)
+{
+	for (const struct command *command = commands; command->name; command++)
+		if (!strcmp(command->name, name))
+			return command;
+	return NULL;
+}
+
+/*
+ * Words end at blanks; '...' and "..." keep them together and \ takes the next character as it is (not between
+ * single quotes). Done in place: a word never becomes longer. Returns how many there are, or -1 with what is
+ * wrong in *problem.
+ */
+static int split(char *text, char **words, int size, const char **problem)
+{
+	char *from = text, *to = text, quote = 0;
+	int count = 0;
+
+	for (;;) {
+		while (*from == ' ')
+			from++;
+		if (!*from)
+			return count;
+		if (count == size) {
+			*problem = "too many words";
+			return -1;
+		}
+		words[count++] = to;
+		for (; *from && (quote || *from != ' '); from++) {
+			if (quote ? *from == quote : *from == '\'' || *from == '"')
+				quote = quote ? 0 : *from;
+			else if (*from == '\\' && quote != '\'' && from[1])
+				*to++ = *++from;
+			else
+				*to++ = *from;
+		}
+		if (quote) {
+			*problem = "a quote is not closed";
+			return -1;
+		}
+		if (*from)
+			from++;
+		*to++ = 0;
+	}
+}
+
+static void run_line(const char *line)
+{
+	char text[LINE_SIZE], *words[WORDS + 1];
+	const struct command *command;
+	const char *problem;
+	int count;
+
+	memcpy(text, line, strlen(line) + 1);
+	count = split(text, words, WORDS, &problem);
+	if (count < 0) {
+		printf("%s\n", problem);
+		return;
+	}
+	if (count == 0)
+		return;
+	words[count] = NULL;
+	command = command_find(words[0]);
+	if (!command)
+		printf("%s: unknown command; `help` lists them\n", words[0]);
+	else if (count - 1 > command->most)
+		printf("%s: too many arguments; usage: %s %s\n", command->name, command->name,
+		       command->arguments);
+	else
+		command->run(count, words);
+}
+
+/* Commands complete the first word, and the word after `help`. */
+static const char *candidate(const char *line, size_t length, unsigned int n)
+{
+	if (length >= 5 && !strncmp(line, "help ", 5)) {
+		line += 5;
+		length -= 5;
+	}
+	for (const struct command *command = commands; command->name; command++)
+		if (!strncmp(command->name, line, length) && n-- == 0)
+			return command->name;
+	return NULL;
+}
+
+static void show(const char *text, size_t length)
+{
+	fwrite(text, 1, length, stdout);
+}
+
+struct line shell_line = {.prompt = PROMPT, .show = show, .candidate = candidate};
+
+_Noreturn void shell_run(void)
+{
+	char typed[64];
+
+	line_begin(&shell_line);
+	for (;;) {
+		ssize_t count;
+
+		/* What is to be seen goes out in one piece for each piece that comes in. */
+		fflush(stdout);
+		count = read(STDIN_FILENO, typed, sizeof(typed));
+		for (ssize_t i = 0; i < count; i++) {
+			if (!line_key(&shell_line, typed[i]))
+				continue;
+			run_line(shell_line.text);
+			line_begin(&shell_line);
+		}
+	}
+}
