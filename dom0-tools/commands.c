@@ -2,7 +2,6 @@
 #include "shell.h"
 #include "hypervisor.h"
 #include <inttypes.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +54,8 @@ static void show_hypervisor(void)
 	if (hypercall_xen_version(XENVER_compile_info, &built) == 0)
 		printf("built         %.32s by %.64s\n", built.compile_date, built.compiler);
 	hypervisor_text(XENVER_changeset, text, sizeof(xen_changeset_info_t));
-	printf("changeset     %s\n", text);
+	if (text[0])
+		printf("changeset     %s\n", text);
 	hypervisor_text(XENVER_commandline, text, sizeof(xen_commandline_t));
 	printf("its options   %s\n", text);
 	error = machine_describe(&machine);
@@ -152,7 +152,6 @@ static void show_amount(const char *what, unsigned long bytes)
 
 static int run_free(int argc, char **argv)
 {
-	struct mallinfo heap = mallinfo();
 	struct machine machine;
 
 	printf("memory of this domain\n");
@@ -160,7 +159,6 @@ static int run_free(int argc, char **argv)
 	show_amount("image and start of day", (pages_total() - pages_usable()) * PAGE_SIZE);
 	show_amount("used since", (pages_usable() - pages_available()) * PAGE_SIZE);
 	show_amount("  of that, heap", heap_size());
-	show_amount("  of that, allocated", heap.uordblks);
 	show_amount("free", pages_available() * PAGE_SIZE);
 	if (machine_describe(&machine) == 0) {
 		printf("memory of the machine\n");
