@@ -16,9 +16,9 @@ void console_end_boot(void);   /* dom0 is about to run: hand the screen over, un
 
 /* Messages. The first three characters may be a level: LOG_ERR "..." etc.; a line is printed whole
  * with "(CERNE) " before it when loglvl admits it, and always kept in the ring. Any context. */
-#define LOG_ERR "<0>"
-#define LOG_WARN "<1>"
-#define LOG_INFO "<2>"
+#define LOG_ERR	  "<0>"
+#define LOG_WARN  "<1>"
+#define LOG_INFO  "<2>"
 #define LOG_DEBUG "<3>"
 void printk(const char *fmt, ...) __printf(1, 2);
 /* About a guest's behaviour: subject to guest_loglvl and rate-limited. */
@@ -49,10 +49,15 @@ void show_hv_state(const struct cpu_user_regs *regs);
 struct vcpu;
 void show_guest_state(struct vcpu *v);
 
+/* Does the console drive this I/O port? Then no guest may, dom0 included. */
+bool console_owns_port(uint16_t port);
+
 /* End of the machine (boot/shutdown.c): S5, reset, or wait for ever, after flushing the console. */
 void machine_power_off(void) __attribute__((noreturn));
 void machine_restart(void) __attribute__((noreturn));
 void machine_halt(void) __attribute__((noreturn));
+/* After a last message: stop, or (without noreboot) restart after some seconds. Needs nothing to be initialised. */
+void machine_give_up(void) __attribute__((noreturn));
 /* A boot that can't go on for a reason a person can mend: one sentence, then stop or (without
  * noreboot) restart after some seconds. */
 void boot_fail(const char *fmt, ...) __printf(1, 2) __attribute__((noreturn));
