@@ -60,8 +60,19 @@ struct acpi_info {
 	bool pm_timer_32bit;
 	uint32_t pm1a_cnt, pm1b_cnt, reset_port;
 	paddr_t reset_mmio;
+	uint16_t reset_pci; /* in bus 0: device << 11 | function << 8 | offset; 0: none */
 	uint8_t reset_value;
 	uint8_t sci_irq;
+	/* Power off: sleep types from the _S5_ package. */
+	bool s5_valid;
+	uint8_t s5_a, s5_b;
+	/* Writing acpi_enable to smi_port takes the machine from the firmware to ACPI mode; 0: none. */
+	uint8_t acpi_enable;
+	uint32_t smi_port;
+	/* hw_reduced: no PM1 registers but a sleep control register, 0: none. */
+	bool hw_reduced, sleep_is_mmio;
+	paddr_t sleep_control;
+	uint8_t rtc_century; /* index of the century in CMOS memory, 0: none */
 };
 extern struct acpi_info acpi_info;
 
