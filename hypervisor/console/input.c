@@ -7,11 +7,10 @@
 #include "console/internal.h"
 #include "cpu/cpu.h"
 #include "domain/domain.h"
+#include "event/event.h"
 #include "lib/errno.h"
 #include "lib/lib.h"
 #include "lib/option.h"
-#include <public/event_channel.h>
-#include "event/event.h"
 
 #define SWITCH_PRESSES 3
 

@@ -104,6 +104,7 @@ struct vcpu_sched {
 struct vcpu_time {
 	struct timer singleshot, periodic, poll;
 	stime_t period; /* 0: no periodic timer */
+	vaddr_t area_filled; /* the time_area that update_vcpu_time() wrote last */
 };
 
 /* Why a vCPU doesn't run: bits of vcpu.pause_flags, atomic. Runs only when all are 0. */

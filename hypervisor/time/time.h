@@ -16,8 +16,6 @@ uint64_t stime_to_tsc(stime_t t); /* on this CPU */
 
 /* Refresh v's vcpu_time_info (and time area); v current. Cheap when nothing changed. */
 void update_vcpu_time(struct vcpu *v);
-/* v (current) has registered v->time_area: fill it. */
-void update_time_area(struct vcpu *v);
 /* Wall clock into d's shared_info. */
 void update_wallclock(struct domain *d);
 /* platform_op settime: seconds and nanoseconds of UTC at system time t. */

@@ -5,10 +5,8 @@
 #include "cpu/cpu.h"
 #include "cpu/x86.h"
 #include "domain/domain.h"
-#include "lib/bitops.h"
 #include "lib/errno.h"
 #include "lib/lib.h"
-#include <public/event_channel.h>
 #include "event/event.h"
 
 #define NS_PER_MS  1000000L
@@ -36,7 +34,7 @@ static int copy_to_guest_kernel(struct vcpu *v, vaddr_t to, const void *from, si
 	return rc;
 }
 
-void update_time_area(struct vcpu *v)
+static void update_time_area(struct vcpu *v)
 {
 	struct vcpu_time_info t = v->vcpu_info->time;
 	uint32_t version = (t.version | 1) + 1;
@@ -56,7 +54,7 @@ void update_vcpu_time(struct vcpu *v)
 
 	/* The stamps of a scale are its identity; a guest that writes here fools itself alone. */
 	if (likely(t->tsc_timestamp == s->tsc_stamp && t->system_time == (uint64_t)s->stime_stamp &&
-		   t->tsc_to_system_mul == s->mul))
+		   t->tsc_to_system_mul == s->mul && v->time_area == v->time.area_filled))
 		return;
 	version = READ_ONCE(t->version) | 1;
 	WRITE_ONCE(t->version, version);
@@ -67,6 +65,7 @@ void update_vcpu_time(struct vcpu *v)
 	t->tsc_shift = s->shift;
 	barrier();
 	WRITE_ONCE(t->version, version + 1);
+	v->time.area_filled = v->time_area;
 	if (v->time_area)
 		update_time_area(v);
 }
@@ -101,8 +100,8 @@ static void poll_expired(void *data)
 {
 	struct vcpu *v = data;
 
-	if (test_and_clear_bit(VPF_POLLING, &v->pause_flags))
-		vcpu_pause_flag_clear(v, VPF_BLOCKED);
+	evtchn_poll_end(v);
+	vcpu_pause_flag_clear(v, VPF_BLOCKED);
 }
 
 int vcpu_time_init(struct vcpu *v)
