@@ -50,13 +50,12 @@ static int __init inflate_all(const void *src, size_t size, void *dst, size_t ds
 	if (rc != Z_OK)
 		return rc;
 	rc = inflate(&z, Z_FINISH);
-	if (rc == Z_STREAM_END && z.avail_out)
-		rc = Z_DATA_ERROR;
 	inflateEnd(&z);
 	return rc;
 }
 
-/* The last four bytes tell the size (modulo 4 GiB): what is bigger or smaller than that is damaged. */
+/* The last four bytes tell the size (modulo 4 GiB): zlib refuses what is smaller, the buffer what
+ * is bigger. */
 const char *__init gunzip(const void *src, size_t size, void **out, size_t *out_size)
 {
 	uint32_t claimed;

@@ -30,11 +30,11 @@ struct run_queue {
 	struct list queue;
 	unsigned int length;
 	struct vcpu *running;
-	uint64_t min_vruntime; /* of those that run or wait here; only grows */
+	uint64_t min_vruntime; /* least of those that run or wait here; never goes back */
 	struct timer slice;
 };
 
-static DEFINE_PER_CPU(struct run_queue, rq);
+DEFINE_PER_CPU(struct run_queue, rq); /* not static: the host's test places its copies */
 /* CPUs that run their idle vCPU. Read without a lock as a hint: a wrong one costs a wake-up of a busy CPU. */
 static cpumask_t idle_cpus;
 
@@ -95,15 +95,17 @@ static struct vcpu *first(struct run_queue *q)
 /* Charge the running vCPU for the time since it was last charged. */
 static void charge(struct run_queue *q, stime_t t)
 {
-	struct vcpu *v = q->running;
+	struct vcpu *v = q->running, *next = first(q);
+	uint64_t least;
 
 	if (v->is_idle)
 		return;
-	if (t > v->sched.started)
+	if (t > v->sched.started) { /* clocks of two CPUs may differ a little */
 		v->sched.vruntime += (uint64_t)(t - v->sched.started);
-	v->sched.started = t;
-	if (v->sched.vruntime > q->min_vruntime)
-		q->min_vruntime = v->sched.vruntime;
+		v->sched.started = t;
+	}
+	least = next ? min(next->sched.vruntime, v->sched.vruntime) : v->sched.vruntime;
+	q->min_vruntime = max(q->min_vruntime, least);
 }
 
 /* v joins q: whatever it had before, it is not further behind than the credit. */
@@ -125,21 +127,31 @@ static bool should_look(const struct run_queue *q, const struct vcpu *v)
 
 /* ---- waking and stopping ---- */
 
-/* Where v should run: where it ran if that CPU is idle, else on an idle CPU, else where it ran. */
+/* Where v should run: where it ran if that CPU is idle, else on an idle CPU, else where fewest wait. */
 static unsigned int choose_cpu(const struct vcpu *v)
 {
 	cpumask_t allowed = v->sched.affinity & cpu_online_mask;
 	cpumask_t idle = READ_ONCE(idle_cpus) & allowed;
-	cpumask_t last = (cpumask_t)1 << v->sched.cpu;
+	unsigned int best = v->sched.cpu, cpu;
 
+	if (!allowed)
+		return best;
 	if (idle)
-		return idle & last ? v->sched.cpu : lowest_bit(idle);
-	return !allowed || allowed & last ? v->sched.cpu : lowest_bit(allowed);
+		return idle >> best & 1 ? best : lowest_bit(idle);
+	if (!(allowed >> best & 1))
+		best = lowest_bit(allowed);
+	for_each_cpu(cpu, allowed)
+	{
+		if (READ_ONCE(per_cpu(rq, cpu).length) < READ_ONCE(per_cpu(rq, best).length))
+			best = cpu;
+	}
+	return best;
 }
 
 void sched_wake(struct vcpu *v)
 {
 	struct run_queue *q = lock_queue_of(v);
+	stime_t t = now();
 	unsigned int cpu;
 	bool look;
 
@@ -152,7 +164,8 @@ void sched_wake(struct vcpu *v)
 	if (cpu != v->sched.cpu) {
 		/* Once sched.cpu says so v belongs to the other queue, whose lock is taken only then:
 		 * never two at a time here. Others may wake or stop v in between. */
-		v->sched.vruntime = 0; /* runtimes of two queues don't compare: place() gives it one */
+		v->sched.vruntime =
+		    0; /* runtimes of two queues don't compare: place() gives it one */
 		WRITE_ONCE(v->sched.cpu, cpu);
 		spin_unlock(&q->lock);
 		q = lock_queue_of(v);
@@ -162,9 +175,12 @@ void sched_wake(struct vcpu *v)
 			return;
 		}
 	}
+	charge(q, t);
 	place(q, v);
 	enqueue(q, v);
-	runstate_change(v, VCPU_RUNNABLE, now());
+	/* The next that wakes looks for another one, also before this CPU has come round. */
+	clear_bit(cpu, &idle_cpus);
+	runstate_change(v, VCPU_RUNNABLE, t);
 	look = should_look(q, v);
 	spin_unlock(&q->lock);
 	if (look)
@@ -269,6 +285,7 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev)
 static void release(struct run_queue *q, struct vcpu *prev)
 {
 	bool look = false;
+	cpumask_t idle = 0;
 
 	if (prev->is_idle)
 		return;
@@ -277,11 +294,14 @@ static void release(struct run_queue *q, struct vcpu *prev)
 	if (runnable(prev)) {
 		enqueue(q, prev);
 		look = should_look(q, prev);
+		idle = READ_ONCE(idle_cpus) & prev->sched.affinity;
 	}
 	runstate_change(prev, stopped_state(prev), now());
 	spin_unlock(&q->lock);
 	if (look)
 		softirq_raise(SOFTIRQ_SCHEDULE);
+	if (idle) /* it steals */
+		softirq_raise_on(lowest_bit(idle), SOFTIRQ_SCHEDULE);
 }
 
 /* Run next on this CPU; does not come back. */
@@ -314,8 +334,6 @@ static void schedule(void)
 			dequeue(q, next);
 			next->sched.started = t;
 			runstate_change(next, VCPU_RUNNING, t);
-			if (next->sched.vruntime > q->min_vruntime)
-				q->min_vruntime = next->sched.vruntime;
 		}
 		next->sched.running = true;
 		q->running = next;

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+// sources: hypervisor/sched/sched.c hypervisor/lib/spinlock.c
+/*
+ * The scheduler on a machine of three CPUs that this file plays: time passes, vCPUs block and wake in an order
+ * from a fixed seed, and after each step the invariants at the head of sched.c are checked.
+ */
+#include "unit.h"
+#include "cpu/cpu.h"
+#include "domain/domain.h"
+#include "lib/bitops.h"
+#include "sched/sched.h"
+#include "time/time.h"
+
+/* Here the name is only a member's: there are several CPUs. */
+#undef current
+
+#define CPUS  3
+#define VCPUS 7
+
+struct run_queue;
+extern char percpu_rq[];
+struct cpu_info unit_cpu_info;
+unsigned long percpu_offset[NR_CPUS];
+cpumask_t cpu_online_mask = (1 << CPUS) - 1;
+unsigned int nr_cpus = CPUS;
+struct domain idle_domain;
+
+static struct cpu_info cpus[CPUS];
+static char queues[CPUS][4096] __attribute__((aligned(64)));
+static struct domain dom;
+static struct vcpu vcpus[VCPUS], idles[CPUS];
+static struct timer *slice[CPUS];
+static stime_t time_now;
+static void (*handler)(void);
+static jmp_buf entered;
+static unsigned long switches, preempted;
+
+stime_t now(void)
+{
+	return time_now;
+}
+
+void softirq_register(unsigned int nr, void (*fn)(void))
+{
+	handler = fn;
+}
+
+void softirq_raise_on(unsigned int cpu, unsigned int nr)
+{
+	cpus[cpu].softirq_pending |= 1U << nr;
+	if (cpu == unit_cpu_info.cpu)
+		unit_cpu_info.softirq_pending |= 1U << nr;
+}
+
+void softirq_raise(unsigned int nr)
+{
+	softirq_raise_on(unit_cpu_info.cpu, nr);
+}
+
+void timer_init(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu)
+{
+	t->fn = fn;
+	t->data = data;
+	t->cpu = cpu;
+	t->active = false;
+	slice[cpu] = t;
+}
+
+void timer_set(struct timer *t, stime_t expires)
+{
+	t->expires = expires;
+	t->active = true;
+}
+
+void timer_stop(struct timer *t)
+{
+	t->active = false;
+}
+
+void runstate_change(struct vcpu *v, enum runstate s, stime_t t)
+{
+	v->runstate.state = s;
+}
+
+void smp_poll(void)
+{
+}
+
+void do_softirq(void)
+{
+}
+
+void update_vcpu_time(struct vcpu *v)
+{
+	assert_ptr_equal(v, unit_cpu_info.current);
+}
+
+void update_runstate_area(struct vcpu *v)
+{
+	assert_ptr_equal(v, unit_cpu_info.current);
+}
+
+void context_switch(struct vcpu *prev, struct vcpu *next)
+{
+	assert_ptr_equal(prev, unit_cpu_info.current);
+	/* Still held by this CPU: nobody else may run it before its registers are saved. */
+	assert_true(prev->sched.running && next->sched.running);
+	assert_int_equal(next->sched.cpu, unit_cpu_info.cpu);
+	unit_cpu_info.current = next;
+	switches++;
+}
+
+void return_to_guest(void)
+{
+	longjmp(entered, 1);
+}
+
+void reset_stack_and_jump(void (*fn)(void))
+{
+	longjmp(entered, 1);
+}
+
+static void on_cpu(unsigned int cpu)
+{
+	cpus[unit_cpu_info.cpu] = unit_cpu_info;
+	unit_cpu_info = cpus[cpu];
+}
+
+/* The soft interrupt on the CPU at hand: it returns, or enters a vCPU. */
+static void run_handler(void)
+{
+	if (setjmp(entered) == 0)
+		handler();
+}
+
+/* What the CPUs do until nothing is pending. */
+static void settle(void)
+{
+	bool again;
+
+	do {
+		again = false;
+		for (unsigned int cpu = 0; cpu < CPUS; cpu++) {
+			on_cpu(cpu);
+			while (unit_cpu_info.softirq_pending) {
+				unit_cpu_info.softirq_pending = 0;
+				again = true;
+				run_handler();
+			}
+		}
+	} while (again);
+}
+
+static void pass(stime_t ns)
+{
+	time_now += ns;
+	for (unsigned int cpu = 0; cpu < CPUS; cpu++) {
+		if (slice[cpu]->active && slice[cpu]->expires <= time_now) {
+			on_cpu(cpu);
+			slice[cpu]->active = false;
+			slice[cpu]->fn(slice[cpu]->data);
+			preempted++;
+		}
+	}
+	settle();
+}
+
+static void check(void)
+{
+	unsigned int running = 0, waiting = 0, idle = 0;
+
+	on_cpu(unit_cpu_info.cpu == 0 ? 0 : unit_cpu_info.cpu);
+	for (unsigned int i = 0; i < VCPUS; i++) {
+		struct vcpu *v = &vcpus[i];
+		bool queued = !list_empty(&v->sched.queue);
+
+		assert_false(queued && v->sched.running);
+		if (v->pause_flags == 0)
+			assert_true(queued || v->sched.running);
+		else
+			assert_false(queued || v->sched.running);
+		assert_true(v->sched.affinity >> v->sched.cpu & 1 || !v->sched.running);
+		running += v->sched.running;
+		waiting += queued;
+		assert_int_equal(v->runstate.state, v->sched.running ? VCPU_RUNNING
+						    : queued	     ? VCPU_RUNNABLE
+								     : VCPU_BLOCKED);
+	}
+	for (unsigned int cpu = 0; cpu < CPUS; cpu++)
+		idle += cpus[cpu].current->is_idle;
+	/* Nobody waits while a CPU is idle (all may run everywhere in this test). */
+	assert_int_equal(running, CPUS - idle);
+	assert_true(waiting == 0 || idle == 0);
+}
+
+static void wake(struct vcpu *v)
+{
+	if (v->pause_flags) {
+		v->pause_flags = 0;
+		sched_wake(v);
+	}
+}
+
+static void block(struct vcpu *v)
+{
+	if (!v->pause_flags) {
+		v->pause_flags = 1UL << VPF_BLOCKED;
+		sched_sleep(v);
+	}
+}
+
+static int setup(void **state)
+{
+	memset(cpus, 0, sizeof(cpus));
+	memset(vcpus, 0, sizeof(vcpus));
+	memset(idles, 0, sizeof(idles));
+	time_now = 1000000000;
+	for (unsigned int cpu = 0; cpu < CPUS; cpu++) {
+		idles[cpu].is_idle = true;
+		idles[cpu].domain = &idle_domain;
+		idles[cpu].sched.cpu = cpu;
+		idles[cpu].sched.running = true;
+		list_init(&idles[cpu].sched.queue);
+		idle_domain.vcpu[cpu] = &idles[cpu];
+		percpu_offset[cpu] = (unsigned long)(queues[cpu] - percpu_rq);
+		cpus[cpu].cpu = cpu;
+		cpus[cpu].percpu_offset = percpu_offset[cpu];
+		cpus[cpu].current = &idles[cpu];
+	}
+	unit_cpu_info = cpus[0];
+	sched_init();
+	for (unsigned int cpu = 1; cpu < CPUS; cpu++)
+		sched_init_cpu(cpu, &idles[cpu]);
+	for (unsigned int i = 0; i < VCPUS; i++) {
+		vcpus[i].id = i;
+		vcpus[i].domain = &dom;
+		vcpus[i].pause_flags = 1UL << VPF_BLOCKED;
+		vcpus[i].runstate.state = VCPU_BLOCKED;
+		vcpus[i].sched.affinity = ~0UL;
+		list_init(&vcpus[i].sched.queue);
+	}
+	switches = preempted = 0;
+	return 0;
+}
+
+static void test_random(void **state)
+{
+	srand(1);
+	for (unsigned int step = 0; step < 200000; step++) {
+		struct vcpu *v = &vcpus[rand() % VCPUS];
+
+		on_cpu(rand() % CPUS);
+		switch (rand() % 4) {
+		case 0:
+			wake(v);
+			break;
+		case 1:
+			block(v);
+			break;
+		case 2:
+			if (!unit_cpu_info.current->is_idle)
+				sched_yield();
+			break;
+		default:
+			break;
+		}
+		/* Half of the time several things happen before the CPUs get to it. */
+		if (rand() % 2) {
+			settle();
+			pass(rand() % 3000000);
+			check();
+		}
+	}
+	assert_true(switches > 1000 && preempted > 100);
+}
+
+/* A vCPU that blocks and is woken before its CPU got to switch goes on. */
+static void test_no_lost_wakeup(void **state)
+{
+	wake(&vcpus[0]);
+	settle();
+	on_cpu(vcpus[0].sched.cpu);
+	block(&vcpus[0]);
+	on_cpu((vcpus[0].sched.cpu + 1) % CPUS);
+	wake(&vcpus[0]);
+	settle();
+	assert_true(vcpus[0].sched.running);
+	check();
+}
+
+/* All busy: each gets about its share of the three CPUs. */
+static void test_fair(void **state)
+{
+	stime_t had[VCPUS] = {0}, total = 0;
+
+	for (unsigned int i = 0; i < VCPUS; i++)
+		wake(&vcpus[i]);
+	settle();
+	for (unsigned int step = 0; step < 100000; step++) {
+		for (unsigned int i = 0; i < VCPUS; i++)
+			had[i] += vcpus[i].sched.running ? 1000000 : 0;
+		pass(1000000);
+	}
+	for (unsigned int i = 0; i < VCPUS; i++)
+		total += had[i];
+	assert_int_equal(total, 100000L * 1000000 * CPUS);
+	for (unsigned int i = 0; i < VCPUS; i++)
+		assert_true(had[i] > total / VCPUS / 2 && had[i] < total / VCPUS * 2);
+}
+
+/* One that wakes among busy ones runs at once, and cannot keep the CPU. */
+static void test_wakeup_preempts(void **state)
+{
+	for (unsigned int i = 1; i < VCPUS; i++)
+		wake(&vcpus[i]);
+	settle();
+	for (unsigned int step = 0; step < 100; step++)
+		pass(1000000);
+	wake(&vcpus[0]);
+	settle();
+	assert_true(vcpus[0].sched.running);
+	for (unsigned int step = 0; step < 40; step++)
+		pass(1000000);
+	check();
+	assert_true(switches > 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(test_random, setup),
+	    cmocka_unit_test_setup(test_no_lost_wakeup, setup),
+	    cmocka_unit_test_setup(test_fair, setup),
+	    cmocka_unit_test_setup(test_wakeup_preempts, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
