@@ -28,11 +28,21 @@ struct boot_info {
 };
 extern struct boot_info boot_info;
 
-/* Multiboot2 information to boot_info and memory_map: pure, host-tested. 0 or a sentence that says what is wrong. */
+/* Multiboot2 information to out and memory_map: pure, host-tested. NULL, or what is wrong as the rest of a sentence.
+ * Nothing in out points into info (the RSDP is copied), so info need not be kept. */
 const char *multiboot2_parse(const void *info, size_t max, struct boot_info *out);
+/* One range into memory_map (memory_map.c). False: more ranges than it holds. */
+bool memory_map_add(paddr_t start, uint64_t size, uint32_t type);
 
 /* Command line to options (lib/option.h). */
 void option_parse(const char *cmdline);
+struct option;
+void option_parse_table(const char *cmdline, const struct option *table, size_t n);
+
+/* Start boot_alloc(): reserve the image, boot_info's modules, page 0 and the page for starting CPUs. */
+void boot_memory_init(void);
+/* Page below 1 MiB for the code that starts the other CPUs, 0 if there is none; never freed. */
+paddr_t boot_trampoline_page(void);
 
 /* ACPI tables (acpi.c): find by signature a mapped table whose checksum holds, or NULL. */
 const void *acpi_find_table(const char *signature);
@@ -78,7 +88,8 @@ extern struct acpi_info acpi_info;
 
 /* ELF64 PV kernel image with Xen notes (elf.c): pure, host-tested and fuzzed. */
 struct elf_note_info {
-	uint64_t entry, virt_base, paddr_offset, hypercall_page, init_p2m, mod_start_pfn, hv_start_low;
+	uint64_t entry, virt_base, paddr_offset, hypercall_page, init_p2m, mod_start_pfn,
+	    hv_start_low;
 	uint64_t supported_features; /* bit per XENFEAT_* */
 	bool has_entry, has_hypercall_page, has_init_p2m, mod_start_pfn_ok, has_supported_features;
 	char guest_os[32], xen_version[16], loader[16], features[256];
@@ -92,7 +103,8 @@ struct elf_image {
 /* NULL, or what is wrong with the image: the rest of a sentence that names it. */
 const char *elf_parse(const void *data, size_t size, struct elf_image *out);
 /* Copy the segments through a callback: dst offsets are virt - image->virt_start. */
-void elf_load(const struct elf_image *img, void (*copy)(uint64_t offset, const void *src, size_t filesz, size_t memsz));
+void elf_load(const struct elf_image *img,
+	      void (*copy)(uint64_t offset, const void *src, size_t filesz, size_t memsz));
 
 /* Is it a gzip file? Unpack one into memory of its own, which gunzip_free() gives back. NULL, or what is
  * wrong: the rest of a sentence. gunzip.c */
@@ -102,7 +114,8 @@ void gunzip_free(void *out, size_t out_size);
 
 /* Build dom0 from module 0 and make its vCPU 0 ready (dom0.c). Ends by boot_fail() for bad images. */
 void build_dom0(void);
-/* Give the memory of .init sections and of consumed modules back. */
+/* Give the memory of .init sections and of all modules back. The caller must not be __init, nor run on the
+ * boot stack. */
 void discard_boot_memory(void);
 
 #endif

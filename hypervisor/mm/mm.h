@@ -10,53 +10,69 @@
 #include "mm/layout.h"
 
 /* ---- memory as the boot loader left it (boot/ fills, mm_init consumes) ---- */
+enum { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3, E820_NVS = 4, E820_UNUSABLE = 5 };
 struct memory_range {
-	paddr_t start, end;
-	uint32_t type; /* E820_*: 1 RAM, 2 reserved, 3 ACPI data, 4 ACPI NVS, 5 unusable */
+	paddr_t start, end; /* whole pages */
+	uint32_t type;	    /* E820_* */
 };
 #define MAX_MEMORY_RANGES 128
-extern struct memory_range memory_map[MAX_MEMORY_RANGES]; /* sorted, not overlapping, as machine_memory_map shows */
+extern struct memory_range
+    memory_map[MAX_MEMORY_RANGES]; /* sorted, not overlapping, as machine_memory_map shows */
 extern unsigned int memory_map_entries;
-/* Early allocator over RAM below 4 GiB if it can: page-table pages, frame table. Zeroed. Panics when out. boot/memory.c */
+/*
+ * Early allocator (boot/memory.c): whole pages, zeroed. Small pieces come from below 4 GiB if any is left
+ * there; from pagetable_init() on pieces of 1 MiB and more (frame table) come from the top of memory,
+ * because drivers will need what is below 4 GiB. Panics when out.
+ */
 paddr_t boot_alloc(size_t bytes, size_t align);
 /* The boot loader's modules and other ranges that must not be handed out. */
 void boot_reserve(paddr_t start, paddr_t end, const char *what);
-/* Call fn for each RAM range that is not reserved or handed out, ascending; ends boot_alloc's life. */
+/* Call fn for each RAM range that is not reserved or handed out, ascending; ends boot_alloc's life:
+ * fn must not allocate or map. */
 void boot_memory_for_each_free(void (*fn)(paddr_t start, paddr_t end));
+extern bool boot_alloc_over;
 
 /* ---- the hypervisor's own page tables (pagetable.c) ---- */
 /* Build the final address space: image with proper rights, direct map, per-CPU area of the boot CPU; switch to it. */
 void pagetable_init(void);
-#define MAP_RW 0x1
-#define MAP_EXEC 0x2
+extern bool direct_map_complete; /* phys_to_virt() works for all RAM; before: below 4 GiB */
+/*
+ * PAT register of every CPU (cpu_init() writes it on each): WB WT UC- UC WC WP UC UC. It is what the
+ * ABI's guests see, and what MAP_WC relies on.
+ */
+#define HOST_PAT     0x0000050100070406UL
+#define MAP_RW	     0x1
+#define MAP_EXEC     0x2
 #define MAP_UNCACHED 0x4
-#define MAP_USER 0x8 /* readable by guests: only the machine-to-physical map */
-#define MAP_WC 0x10
+#define MAP_USER     0x8 /* readable by guests: only the machine-to-physical map */
+#define MAP_WC	     0x10
 /* Map nr frames from mfn at va, 4 KiB or larger pages as alignment allows. Tables come from boot_alloc before
  * mm_init, else from the frame allocator. -ENOMEM. */
 int map_pages(vaddr_t va, mfn_t mfn, size_t nr, unsigned int flags);
-void unmap_pages(vaddr_t va, size_t nr); /* local TLB flush only */
-/* Device memory or tables (any alignment), kept mapped. NULL: out of virtual space or memory. */
+void unmap_pages(vaddr_t va, size_t nr); /* local TLB flush only; tables stay */
+/* Device memory or tables (any alignment), kept mapped; cached without MAP_UNCACHED or MAP_WC. NULL: out
+ * of virtual space or memory. iounmap() flushes all CPUs: no lock held. */
 void *ioremap(paddr_t pa, size_t len, unsigned int flags);
 void iounmap(void *p, size_t len);
-/* Page-table pages of CPU cpu's per-CPU area: stacks mapped, windows' L1 tables present. */
+/* Per-CPU area of CPU cpu: stacks mapped, everything else (windows, stubs) ready to be filled in
+ * through percpu_window_pte(). -ENOMEM. */
 int percpu_area_map(unsigned int cpu);
-/* L1 entry of any page of a CPU's per-CPU area, by its offset in the area. */
+/* L1 entry that maps offset (bytes) of CPU cpu's per-CPU area. */
 uint64_t *percpu_window_pte(unsigned int cpu, unsigned long offset);
 extern uint64_t *idle_root; /* L4 of CPUs that run no guest; its slots 256..271 are the model */
 /* Copy the hypervisor's slots into a guest L4. */
 void install_hv_slots(uint64_t *l4);
 
 /* ---- frame table (frame.c, frame.h has the struct) ---- */
-void mm_init(void); /* frame table, machine-to-physical map, free lists */
-extern mfn_t max_mfn; /* one past the highest RAM frame */
+void mm_init(void);	    /* frame table, machine-to-physical map, free lists */
+extern mfn_t max_mfn;	    /* one past the highest RAM frame */
 bool mfn_is_ram(mfn_t mfn); /* has a frame-table entry that stands for RAM */
 uint64_t free_frames(void);
 uint64_t total_frames(void); /* RAM of the machine */
 
 /* ---- frame allocator (alloc.c) ---- */
 #define ALLOC_BELOW_4G 0x1
-#define ALLOC_ZERO 0x2
+#define ALLOC_ZERO     0x2
 /* 2^order frames, aligned, for the hypervisor itself (owner: none). INVALID_MFN when out. */
 mfn_t alloc_frames(unsigned int order, unsigned int flags);
 void free_hv_frames(mfn_t mfn, unsigned int order);
