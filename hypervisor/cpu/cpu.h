@@ -47,9 +47,10 @@ void return_to_guest(void) __attribute__((noreturn));
 void reset_stack_and_jump(void (*fn)(void)) __attribute__((noreturn));
 
 /* ---- start of a CPU ---- */
-void cpu_features_init_bsp(void);	       /* features.c: CPUID, before anything depends on it */
-void cpu_init(unsigned int cpu);	       /* desc.c: GDT, IDT, TSS, syscall MSRs, CR0/CR4, SMEP/SMAP on this CPU */
-void trap_init(void);			       /* traps.c: the IDT's contents, once */
+void cpu_features_init_bsp(void); /* features.c: CPUID, before anything depends on it */
+void cpu_init(
+    unsigned int cpu); /* desc.c: GDT, IDT, TSS, syscall MSRs, CR0/CR4, SMEP/SMAP on this CPU */
+void trap_init(void);  /* traps.c: the IDT's contents, once */
 /* CPU 0 moves from the boot stack to its final one (percpu_area(0)) and calls fn there. smp.c */
 void percpu_switch_boot_stack(void (*fn)(void)) __attribute__((noreturn));
 /* The cpu_info of any CPU whose per-CPU area is mapped. */
@@ -61,9 +62,10 @@ struct cpu_features {
 	char vendor[13];
 	unsigned int family, model, stepping;
 	unsigned int phys_bits, virt_bits;
-	bool nx, smep, smap, pge, pcid, fsgsbase, xsave, xsaveopt, avx, avx512, x2apic, tsc_deadline,
-	    invariant_tsc, page1gb, arat, rdtscp, umip, syscall, hypervisor;
-	uint64_t xcr0;	      /* states enabled for guests; 0 without XSAVE */
+	bool nx, smep, smap, pge, pcid, fsgsbase, xsave, xsaveopt, avx, avx512, x2apic,
+	    tsc_deadline, invariant_tsc, page1gb, arat, rdtscp, umip, syscall, hypervisor,
+	    fpu_pointers_leak; /* AMD: see fpu.c */
+	uint64_t xcr0;	       /* states enabled for guests; 0 without XSAVE */
 	unsigned int fpu_size; /* bytes of a vCPU's FPU area for xcr0, >= 512 */
 };
 extern struct cpu_features cpu_features;
@@ -81,17 +83,20 @@ void load_guest_gdt(struct vcpu *v);
 void load_guest_ldt(struct vcpu *v);
 /* FPU area of a new vCPU: size and initial state. */
 void fpu_init_state(void *area);
+/* Between such an area and the 512 bytes of FXSAVE that vcpu_guest_context has. Any bytes are taken. */
+void fpu_set_legacy(void *area, const void *fxsave);
+void fpu_get_legacy(void *fxsave, const void *area);
 
 /* ---- interrupts (traps.c dispatches; apic.c, ioapic.c, smp.c register) ---- */
 #define VECTOR_FIRST_DYNAMIC 0x30
-#define VECTOR_LAST_DYNAMIC 0xdf
-#define VECTOR_CONSOLE 0xe8
-#define VECTOR_TIMER 0xf0	/* local APIC timer */
-#define VECTOR_FLUSH 0xf1	/* another CPU's request: TLB flush or function call */
-#define VECTOR_KICK 0xf2	/* look at softirq_pending */
-#define VECTOR_LEGACY 0x20	/* 0x20..0x2f: the masked 8259s' spurious ones */
-#define VECTOR_ERROR 0xfe
-#define VECTOR_SPURIOUS 0xff
+#define VECTOR_LAST_DYNAMIC  0xdf
+#define VECTOR_CONSOLE	     0xe8
+#define VECTOR_TIMER	     0xf0 /* local APIC timer */
+#define VECTOR_FLUSH	     0xf1 /* another CPU's request: TLB flush or function call */
+#define VECTOR_KICK	     0xf2 /* look at softirq_pending */
+#define VECTOR_LEGACY	     0x20 /* 0x20..0x2f: the masked 8259s' spurious ones */
+#define VECTOR_ERROR	     0xfe
+#define VECTOR_SPURIOUS	     0xff
 typedef void irq_handler_t(unsigned int vector, struct cpu_user_regs *regs);
 /* One handler a vector; NULL removes. The handler acknowledges the APIC itself (apic_eoi). */
 void set_vector_handler(unsigned int vector, irq_handler_t *handler);

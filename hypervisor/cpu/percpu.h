@@ -17,10 +17,11 @@ struct vcpu;
 struct cpu_info {
 	struct cpu_user_regs guest_regs; /* of the vCPU that entered; see cpu/entry.S */
 	unsigned int cpu;
-	unsigned int softirq_pending; /* bit per SOFTIRQ_*; set by anyone atomically, cleared here */
-	struct vcpu *current;	      /* never NULL once the CPU is up: its idle vCPU at least */
-	unsigned long percpu_offset;  /* added to the address of a DEFINE_PER_CPU variable */
-	unsigned long reserved;	      /* guest_regs.es must be 16-byte aligned: TSS.RSP0 */
+	/* Bit per SOFTIRQ_*; set by anyone atomically, cleared here. */
+	unsigned int softirq_pending;
+	struct vcpu *vcpu; /* current: never NULL once the CPU is up: its idle vCPU at least */
+	unsigned long percpu_offset; /* added to the address of a DEFINE_PER_CPU variable */
+	unsigned long reserved;	     /* guest_regs.es must be 16-byte aligned: TSS.RSP0 */
 };
 
 #ifndef UNIT_TEST
@@ -31,7 +32,7 @@ static inline struct cpu_info *cpu_info(void)
 	__asm__("mov %%rsp, %0" : "=r"(sp));
 	return (struct cpu_info *)((sp | (STACK_SIZE - 1)) + 1) - 1;
 }
-#define DEFINE_PER_CPU(type, name)                                                                 \
+#define DEFINE_PER_CPU(type, name) \
 	__attribute__((section(".data.percpu"))) __typeof__(type) percpu_##name
 #else
 extern struct cpu_info unit_cpu_info;
@@ -48,9 +49,9 @@ static inline struct cpu_info *cpu_info(void)
 extern unsigned long percpu_offset[NR_CPUS];
 
 /* This CPU's and another CPU's instance: lvalues. */
-#define this_cpu(name)                                                                             \
+#define this_cpu(name) \
 	(*(__typeof__(percpu_##name) *)((char *)&percpu_##name + cpu_info()->percpu_offset))
-#define per_cpu(name, cpu)                                                                         \
+#define per_cpu(name, cpu) \
 	(*(__typeof__(percpu_##name) *)((char *)&percpu_##name + percpu_offset[cpu]))
 
 static inline unsigned int smp_processor_id(void)
@@ -58,6 +59,6 @@ static inline unsigned int smp_processor_id(void)
 	return cpu_info()->cpu;
 }
 
-#define current (cpu_info()->current)
+#define current (cpu_info()->vcpu)
 
 #endif
