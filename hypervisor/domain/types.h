@@ -86,6 +86,10 @@ struct vcpu_pv {
 	unsigned int iobmp_bits;
 	bool fpu_dirty; /* the guest's CR0.TS view is off */
 	bool nmi_pending;
+	bool nmi_masked;   /* an NMI handler runs: until the next iret hypercall */
+	bool nmi_deferred; /* another NMI came meanwhile */
+	uint32_t tsc_aux; /* in MSR_TSC_AUX while current, where the CPU has it */
+	uint64_t xcr0;	  /* in XCR0 while current, where the CPU has XSAVE; a subset of cpu_features.xcr0 */
 };
 
 /* ---- sched/ ---- */

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* Hypercalls: the table, dispatch, continuation of long ones, and several in one (multicall). */
+#include <stdarg.h>
+#include "pv/internal.h"
+#include "console/console.h"
+#include "event/event.h"
+#include "lib/bitops.h"
+#include "lib/lib.h"
+#include "mm/mm.h"
+#include "time/time.h"
+#include <public/event_channel.h>
+#include <public/sched.h>
+
+#define SYSCALL_LENGTH 2 /* 0f 05 */
+
+struct multicall_state {
+	struct multicall_entry entry; /* the hypervisor's copy of the one being run */
+	bool active;
+	bool continued; /* the entry has been rewritten by hypercall_continue() */
+};
+
+/* Per CPU is enough: a vCPU is switched only on its way out of the hypervisor. */
+static DEFINE_PER_CPU(struct multicall_state, multicall);
+
+bool in_multicall(void)
+{
+	return this_cpu(multicall).active;
+}
+
+long not_implemented(const char *hypercall, unsigned int cmd, unsigned long *told)
+{
+	/* Numbers above 62 share the last bit, so that a guest cannot flood the log. */
+	if (!test_and_set_bit(min(cmd, 63U), told))
+		guest_log("d%u: %s %u is not implemented\n", current->domain->id, hypercall, cmd);
+	return -ENOSYS;
+}
+
+long hypercall_continue(unsigned int nr, unsigned int nargs, ...)
+{
+	struct multicall_state *m = &this_cpu(multicall);
+	struct cpu_user_regs *regs = &cpu_info()->guest_regs;
+	uint64_t *args[] = {&regs->rdi, &regs->rsi, &regs->rdx, &regs->r10, &regs->r8, &regs->r9};
+	va_list ap;
+
+	ASSERT(nargs <= ARRAY_SIZE(args));
+	va_start(ap, nargs);
+	for (unsigned int i = 0; i < nargs; i++) {
+		unsigned long value = va_arg(ap, unsigned long);
+
+		if (m->active)
+			m->entry.args[i] = value;
+		else
+			*args[i] = value;
+	}
+	va_end(ap);
+
+	if (m->active) {
+		m->entry.op = nr;
+		m->continued = true;
+		return 0;
+	}
+	/* The number goes back into rax the way that a result would. */
+	regs->rip -= SYSCALL_LENGTH;
+	return nr;
+}
+
+/* ---- the table ---- */
+
+#define ARGS                                                                                 \
+	unsigned long a, unsigned long b, unsigned long c, unsigned long d, unsigned long e, \
+	    unsigned long f
+typedef long hypercall_fn(ARGS);
+
+/* Each handler takes what it needs, in its own types: hc_NAME converts, at no cost. */
+#define HYPERCALL(name, ...)                   \
+	static long hc_##name(ARGS)            \
+	{                                      \
+		return do_##name(__VA_ARGS__); \
+	}
+
+static long do_multicall(vaddr_t list, unsigned int count);
+
+/* The older forms of three calls, from before their commands had an argument of their own. */
+static long do_sched_op_compat(unsigned int cmd, unsigned long arg)
+{
+	switch (cmd) {
+	case SCHEDOP_yield:
+	case SCHEDOP_block:
+		return do_sched_op(cmd, 0);
+	case SCHEDOP_shutdown:
+		domain_shutdown(current->domain, (uint8_t)arg);
+		return 0;
+	default:
+		return -ENOSYS;
+	}
+}
+
+static long do_event_channel_op_compat(vaddr_t arg)
+{
+	uint32_t cmd;
+
+	if (copy_from_guest(&cmd, arg, sizeof(cmd)))
+		return -EFAULT;
+	if (cmd > EVTCHNOP_unmask)
+		return -ENOSYS;
+	return do_event_channel_op(cmd, arg + offsetof(struct evtchn_op, u));
+}
+
+/* No performance counters for guests: what a real Xen without the vpmu option says. */
+static long do_xenpmu_op(void)
+{
+	return -EOPNOTSUPP;
+}
+
+HYPERCALL(set_trap_table, a)
+HYPERCALL(mmu_update, a, b, c, d)
+HYPERCALL(set_gdt, a, b)
+HYPERCALL(stack_switch, a, b)
+HYPERCALL(set_callbacks, a, b, c)
+HYPERCALL(fpu_taskswitch, (int)a)
+HYPERCALL(sched_op_compat, a, b)
+HYPERCALL(platform_op, a)
+HYPERCALL(set_debugreg, (int)a, b)
+HYPERCALL(get_debugreg, (int)a)
+HYPERCALL(update_descriptor, a, b)
+HYPERCALL(memory_op, a, b)
+HYPERCALL(multicall, a, b)
+HYPERCALL(update_va_mapping, a, b, c)
+HYPERCALL(set_timer_op, (stime_t)a)
+HYPERCALL(event_channel_op_compat, a)
+HYPERCALL(xen_version, (int)a, b)
+HYPERCALL(console_io, a, b, c)
+HYPERCALL(physdev_op_compat, a)
+HYPERCALL(vm_assist, a, b)
+HYPERCALL(update_va_mapping_otherdomain, a, b, c, (domid_t)d)
+HYPERCALL(iret)
+HYPERCALL(vcpu_op, a, b, c)
+HYPERCALL(set_segment_base, a, b)
+HYPERCALL(mmuext_op, a, b, c, d)
+HYPERCALL(nmi_op, a, b)
+HYPERCALL(sched_op, a, b)
+HYPERCALL(callback_op, a, b)
+HYPERCALL(event_channel_op, a, b)
+HYPERCALL(physdev_op, (int)a, b)
+HYPERCALL(sysctl, a)
+HYPERCALL(xenpmu_op)
+
+#define NR_HYPERCALLS 56
+#define ENTRY(name)   [__HYPERVISOR_##name] = hc_##name
+static hypercall_fn *const table[NR_HYPERCALLS] = {
+    ENTRY(set_trap_table),
+    ENTRY(mmu_update),
+    ENTRY(set_gdt),
+    ENTRY(stack_switch),
+    ENTRY(set_callbacks),
+    ENTRY(fpu_taskswitch),
+    ENTRY(sched_op_compat),
+    ENTRY(platform_op),
+    ENTRY(set_debugreg),
+    ENTRY(get_debugreg),
+    ENTRY(update_descriptor),
+    ENTRY(memory_op),
+    ENTRY(multicall),
+    ENTRY(update_va_mapping),
+    ENTRY(set_timer_op),
+    ENTRY(event_channel_op_compat),
+    ENTRY(xen_version),
+    ENTRY(console_io),
+    ENTRY(physdev_op_compat),
+    ENTRY(vm_assist),
+    ENTRY(update_va_mapping_otherdomain),
+    ENTRY(iret),
+    ENTRY(vcpu_op),
+    ENTRY(set_segment_base),
+    ENTRY(mmuext_op),
+    ENTRY(nmi_op),
+    ENTRY(sched_op),
+    ENTRY(callback_op),
+    ENTRY(event_channel_op),
+    ENTRY(physdev_op),
+    ENTRY(sysctl),
+    ENTRY(xenpmu_op),
+};
+
+static __attribute__((noinline, cold)) long unknown_hypercall(unsigned long nr)
+{
+	static unsigned long told;
+
+	return not_implemented("hypercall", (unsigned int)min(nr, 63UL), &told);
+}
+
+static inline long dispatch(unsigned long nr, ARGS)
+{
+	hypercall_fn *fn;
+
+	if (unlikely(nr >= NR_HYPERCALLS))
+		return unknown_hypercall(nr);
+	fn = table[clamp_index(nr, NR_HYPERCALLS)];
+	if (unlikely(!fn))
+		return unknown_hypercall(nr);
+	return fn(a, b, c, d, e, f);
+}
+
+void pv_hypercall(struct cpu_user_regs *regs)
+{
+	regs->rax = (uint64_t)dispatch(regs->rax, regs->rdi, regs->rsi, regs->rdx, regs->r10,
+				       regs->r8, regs->r9);
+}
+
+/* ---- multicall ---- */
+
+/* The rest of a multicall, from its entry `list` on, when the vCPU runs next. */
+static long continue_multicall(struct multicall_state *m, vaddr_t list, unsigned int count)
+{
+	m->active = false;
+	return hypercall_continue(__HYPERVISOR_multicall, 2, list, (unsigned long)count);
+}
+
+/*
+ * Run the entries in order, each one's result into itself. -EINVAL inside a multicall, -EFAULT when the
+ * list cannot be read or written. An iret entry is carried out and ends the call, with nothing of the
+ * list read or written after it: the guest may be in user mode then, on other page tables (XSA-213).
+ */
+static long do_multicall(vaddr_t list, unsigned int count)
+{
+	struct multicall_state *m = &this_cpu(multicall);
+	struct multicall_entry *e = &m->entry;
+	long result;
+
+	if (unlikely(m->active))
+		return -EINVAL;
+	if (!guest_range_ok(list, (size_t)count * sizeof(*e)))
+		return -EFAULT;
+
+	m->active = true;
+	for (unsigned int i = 0; i < count; i++, list += sizeof(*e)) {
+		if (i && preempt_check())
+			return continue_multicall(m, list, count - i);
+		if (copy_from_guest(e, list, sizeof(*e)))
+			goto fault;
+		if (unlikely(e->op == __HYPERVISOR_iret)) {
+			m->active = false;
+			return do_iret();
+		}
+		m->continued = false;
+		result = dispatch(e->op, e->args[0], e->args[1], e->args[2], e->args[3], e->args[4],
+				  e->args[5]);
+		if (unlikely(m->continued)) {
+			if (copy_to_guest(list, e, sizeof(*e)))
+				goto fault;
+			return continue_multicall(m, list, count - i);
+		}
+		if (put_guest_u64(list + offsetof(struct multicall_entry, result),
+				  (uint64_t)result))
+			goto fault;
+	}
+	m->active = false;
+	return 0;
+
+fault:
+	m->active = false;
+	return -EFAULT;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * I/O ports of guests. Whether the current mode may use a port at all is the guest kernel's matter
+ * (set_iopl, set_iobitmap): without permission the instruction is #GP. Whether there is anything behind
+ * the port is ours: dom0 reaches the hardware, except what the hypervisor drives itself; for all others
+ * no port exists.
+ */
+#include "pv/internal.h"
+#include "boot/boot.h"
+#include "console/console.h"
+#include "lib/lib.h"
+
+#define PIT_CHANNEL_2 0x42
+#define PIT_COMMAND   0x43
+#define PM1_SLP_EN    0x2000 /* ACPI 4.8.4.2.1 */
+
+/* The interrupt controllers, masked for good; the timer's channels that a kernel could want as its own. */
+static const struct {
+	uint16_t first, last;
+} owned[] = {
+    {0x20, 0x21},
+    {0xa0, 0xa1},
+    {0x40, 0x41},
+};
+
+static bool owned_by_hypervisor(unsigned int port)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(owned); i++)
+		if (port >= owned[i].first && port <= owned[i].last)
+			return true;
+	return console_owns_port((uint16_t)port);
+}
+
+static bool reaches_hardware(const struct domain *d, unsigned int port, unsigned int bytes)
+{
+	if (!d->is_privileged || port + bytes > 0x10000)
+		return false;
+	for (unsigned int i = 0; i < bytes; i++)
+		if (owned_by_hypervisor(port + i))
+			return false;
+	return true;
+}
+
+uint32_t pv_port_read(const struct domain *d, uint16_t port, unsigned int bytes)
+{
+	if (!reaches_hardware(d, port, bytes))
+		return UINT32_MAX;
+	switch (bytes) {
+	case 1:
+		return inb(port);
+	case 2:
+		return inw(port);
+	default:
+		return inl(port);
+	}
+}
+
+/* Sleep states are entered by hypercall alone, so that the hypervisor ends in order. */
+static bool enters_sleep(uint16_t port, uint32_t value)
+{
+	return (port == acpi_info.pm1a_cnt || port == acpi_info.pm1b_cnt) && value & PM1_SLP_EN;
+}
+
+void pv_port_write(const struct domain *d, uint16_t port, unsigned int bytes, uint32_t value)
+{
+	if (!reaches_hardware(d, port, bytes) || enters_sleep(port, value))
+		return;
+	/* Of the timer dom0 has channel 2, the speaker's. */
+	if (port == PIT_COMMAND && (value & 0xff) >> 6 != 2)
+		return;
+	switch (bytes) {
+	case 1:
+		outb(port, (uint8_t)value);
+		break;
+	case 2:
+		outw(port, (uint16_t)value);
+		break;
+	default:
+		outl(port, value);
+		break;
+	}
+}
+
+/* The bitmap is the kernel's memory: seen in its page tables even when its user asks. */
+static bool bitmap_permits(struct vcpu *v, unsigned int port, unsigned int bytes)
+{
+	bool user = !v->pv.kernel_mode;
+	uint8_t bits[2] = {0xff, 0xff};
+	int rc;
+
+	if (port + bytes > v->pv.iobmp_bits)
+		return false;
+	if (user) {
+		v->pv.kernel_mode = true;
+		load_guest_cr3(v);
+	}
+	/* The second byte only when it is needed: it may lie beyond the end. */
+	rc = copy_from_guest(bits, v->pv.iobmp + port / 8, (port % 8 + bytes > 8) ? 2 : 1);
+	if (user) {
+		v->pv.kernel_mode = false;
+		load_guest_cr3(v);
+	}
+	if (rc)
+		return false;
+	return !(((unsigned int)bits[0] | (unsigned int)bits[1] << 8) >> port % 8 &
+		 ((1U << bytes) - 1));
+}
+
+bool pv_port_permitted(struct vcpu *v, uint16_t port, unsigned int bytes)
+{
+	if (v->pv.iopl >= (v->pv.kernel_mode ? 1U : 3U))
+		return true;
+	return unlikely(v->pv.iobmp_bits) && bitmap_permits(v, port, bytes);
+}

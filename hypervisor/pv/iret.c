@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* The iret hypercall: return from a guest kernel's trap handler to what its frame says. */
+#include "pv/internal.h"
+
+/*
+ * Flags that a guest may choose. Not IF (always on outside the hypervisor), IOPL, VM and the virtual
+ * interrupt flags.
+ */
+#define EFLAGS_GUEST                                                                        \
+	(EFLAGS_CF | 0x4 | 0x10 | 0x40 | 0x80 | EFLAGS_TF | EFLAGS_DF | 0x800 | EFLAGS_NT | \
+	 EFLAGS_RF | EFLAGS_AC | EFLAGS_ID)
+
+/*
+ * The frame (public/arch-x86/xen-x86_64.h: struct iret_context) is on top of the caller's stack. What
+ * it may ask for that the CPU cannot load (a selector, a non-canonical rip) fails at the exit's iretq,
+ * which then calls the failsafe callback. Returns the rax of what is returned to.
+ */
+long do_iret(void)
+{
+	struct vcpu *v = current;
+	struct cpu_user_regs *regs = &cpu_info()->guest_regs;
+	struct iret_context frame;
+
+	if (unlikely(copy_from_guest(&frame, regs->rsp, sizeof(frame)))) {
+		domain_crash(v->domain, "iret with no frame at %#lx", regs->rsp);
+		return 0;
+	}
+	if ((frame.cs & 3) == 3) {
+		if (unlikely(v->user_root == INVALID_MFN)) {
+			domain_crash(v->domain, "iret to user mode without user page tables");
+			return 0;
+		}
+		pv_toggle_mode(v);
+	}
+
+	if (unlikely(v->domain->mm.vm_assist & (1U << VMASST_TYPE_architectural_iopl)))
+		v->pv.iopl = (frame.rflags >> 12) & 3;
+	regs->rip = frame.rip;
+	regs->cs = (uint16_t)frame.cs | 3;
+	regs->rflags = (frame.rflags & EFLAGS_GUEST) | EFLAGS_FIXED | EFLAGS_IF;
+	regs->rsp = frame.rsp;
+	regs->ss = (uint16_t)frame.ss | 3;
+	if (!(frame.flags & VGCF_in_syscall)) {
+		regs->entry_vector = 0;
+		regs->r11 = frame.r11;
+		regs->rcx = frame.rcx;
+	} else if (unlikely(regs->cs != FLAT_USER_CS64 || regs->ss != FLAT_USER_SS64)) {
+		regs->entry_vector = 0; /* sysret has only these */
+	}
+	v->pv.nmi_masked = false;
+	if (unlikely(v->pv.nmi_deferred)) {
+		v->pv.nmi_deferred = false;
+		WRITE_ONCE(v->pv.nmi_pending, true);
+	}
+	v->vcpu_info->evtchn_upcall_mask = !(frame.rflags & EFLAGS_IF);
+	return (long)frame.rax;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* Parts of a vCPU's state that have a hypercall of their own: stack, segment bases, TS, debug registers. */
+#include "pv/internal.h"
+#include "lib/lib.h"
+#include "mm/layout.h"
+
+/* Debug registers (SDM 3 18.2) */
+#define DR6_ONES    0xffff0ff0UL /* read as 1 */
+#define DR6_ZEROES  0x1000UL	 /* read as 0, with all above bit 31 */
+#define DR7_ONES    0x400UL
+#define DR7_ZEROES  0xd800UL /* with all above bit 31 */
+#define DR7_GD	    0x2000UL
+#define DR7_ENABLED 0xffUL
+#define DR_TYPE_IO  2
+
+long do_stack_switch(unsigned long ss, unsigned long sp)
+{
+	struct vcpu *v = current;
+
+	v->pv.kernel_ss = (uint16_t)ss | 3;
+	v->pv.kernel_sp = sp;
+	return 0;
+}
+
+/*
+ * GS of the user mode, whose base is in KERNEL_GS_BASE now: the load is done between two swapgs. A
+ * selector that cannot be loaded becomes the null selector.
+ */
+static void load_user_gs(uint16_t selector)
+{
+	__asm__ volatile("swapgs\n"
+			 "1:	mov %w0, %%gs\n"
+			 "2:	swapgs\n"
+			 "	.pushsection .text.fixup, \"ax\"\n"
+			 "3:	xor %k0, %k0\n"
+			 "	jmp 1b\n"
+			 "	.popsection\n"
+			 "	.pushsection .fixup, \"a\"\n"
+			 "	.balign 4\n"
+			 "	.long 1b - ., 3b - .\n"
+			 "	.popsection"
+			 : "+r"(selector)
+			 :
+			 : "memory", "cc");
+}
+
+long do_set_segment_base(unsigned int which, unsigned long base)
+{
+	if (which == SEGBASE_GS_USER_SEL) {
+		load_user_gs((uint16_t)base);
+		return 0;
+	}
+	/* Writing a non-canonical base would fault (XSA-193). */
+	if (!is_canonical(base))
+		return -EINVAL;
+	/* The caller is in kernel mode, so its own GS base is the active one. */
+	switch (which) {
+	case SEGBASE_FS:
+		wrmsr(MSR_FS_BASE, base);
+		return 0;
+	case SEGBASE_GS_USER:
+		wrmsr(MSR_KERNEL_GS_BASE, base);
+		return 0;
+	case SEGBASE_GS_KERNEL:
+		wrmsr(MSR_GS_BASE, base);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+long do_fpu_taskswitch(int set)
+{
+	struct vcpu *v = current;
+
+	if (set) {
+		v->pv.ctrlreg[0] |= CR0_TS;
+		write_cr0(read_cr0() | CR0_TS);
+	} else {
+		v->pv.ctrlreg[0] &= ~(uint64_t)CR0_TS;
+		__asm__ volatile("clts");
+	}
+	return 0;
+}
+
+/* ---- debug registers ---- */
+
+/* v's registers into the CPU's: addresses and status only while a breakpoint is enabled. */
+static void load_debugregs(const struct vcpu *v)
+{
+	const uint64_t *dr = v->pv.debugreg;
+
+	if (dr[7] & DR7_ENABLED) {
+		__asm__ volatile("mov %0, %%dr7" ::"r"(DR7_ONES)); /* none fires meanwhile */
+		__asm__ volatile("mov %0, %%dr0" ::"r"(dr[0]));
+		__asm__ volatile("mov %0, %%dr1" ::"r"(dr[1]));
+		__asm__ volatile("mov %0, %%dr2" ::"r"(dr[2]));
+		__asm__ volatile("mov %0, %%dr3" ::"r"(dr[3]));
+		__asm__ volatile("mov %0, %%dr6" ::"r"(DR6_ONES));
+	}
+	__asm__ volatile("mov %0, %%dr7" ::"r"(dr[7]));
+}
+
+/* I/O breakpoints would fire in the hypervisor, which does the guest's port accesses. */
+static bool has_io_breakpoint(uint64_t dr7)
+{
+	for (unsigned int i = 0; i < 4; i++)
+		if (dr7 >> (2 * i) & 3 && (dr7 >> (16 + 4 * i) & 3) == DR_TYPE_IO)
+			return true;
+	return false;
+}
+
+/* Registers 4 and 5 are other names of 6 and 7 unless the guest has set CR4.DE. */
+static int real_debugreg(const struct vcpu *v, int reg)
+{
+	if (reg == 4 || reg == 5)
+		return v->pv.ctrlreg[4] & CR4_DE ? -ENODEV : reg + 2;
+	return reg >= 0 && reg <= 7 ? reg : -ENODEV;
+}
+
+long do_set_debugreg(int reg, unsigned long value)
+{
+	struct vcpu *v = current;
+
+	reg = real_debugreg(v, reg);
+	switch (reg) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+		/* Nothing in the hypervisor may be watched: the highest byte watched is at +7. */
+		if (!guest_range_ok(value, 8))
+			return -EPERM;
+		break;
+	case 6:
+		value = ((uint32_t)value & ~DR6_ZEROES) | DR6_ONES;
+		break;
+	case 7:
+		value = ((uint32_t)value & ~DR7_ZEROES) | DR7_ONES;
+		if (value & DR7_GD || has_io_breakpoint(value))
+			return -EPERM;
+		break;
+	default:
+		return -ENODEV;
+	}
+	v->pv.debugreg[reg] = value;
+	if (reg != 6)
+		load_debugregs(v);
+	return 0;
+}
+
+long do_get_debugreg(int reg)
+{
+	struct vcpu *v = current;
+
+	reg = real_debugreg(v, reg);
+	return reg < 0 ? reg : (long)v->pv.debugreg[reg];
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* A vCPU's PV state before its kernel has set anything. */
+#include "pv/internal.h"
+#include "lib/lib.h"
+
+int vcpu_pv_init(struct vcpu *v)
+{
+	memset(&v->pv, 0, sizeof(v->pv));
+	v->pv.kernel_mode = true;
+	v->pv.kernel_ss = FLAT_KERNEL_SS;
+	v->pv.event.mask_events = true;
+	v->pv.event_cs = v->pv.failsafe_cs = FLAT_KERNEL_CS;
+	v->pv.debugreg[6] = 0xffff0ff0;
+	v->pv.debugreg[7] = 0x400;
+	v->pv.xcr0 = cpu_features.xcr0;
+	return 0;
+}
