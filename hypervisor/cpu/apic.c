@@ -145,12 +145,6 @@ void apic_timer_set_tsc(uint64_t deadline)
 	apic_write(APIC_TIMER_INITIAL, (uint32_t)min(delta, 0xffffffffUL));
 }
 
-static void timer_interrupt(unsigned int vector, struct cpu_user_regs *regs)
-{
-	apic_eoi();
-	softirq_raise(SOFTIRQ_TIMER);
-}
-
 /* Long enough that reading the counters, some hundred cycles, is below a thousandth. */
 #define CALIBRATION_TSC (1UL << 18)
 
@@ -252,7 +246,6 @@ void apic_init_bsp(void)
 		if (!apic)
 			panic("no memory to map the local APIC");
 	}
-	set_vector_handler(VECTOR_TIMER, timer_interrupt);
 	set_vector_handler(VECTOR_KICK, kick_interrupt);
 	set_vector_handler(VECTOR_FLUSH, flush_interrupt);
 	set_vector_handler(VECTOR_ERROR, error_interrupt);

@@ -112,6 +112,17 @@ void load_guest_ldt(struct vcpu *v)
 
 /* ---- set-up ---- */
 
+static void *alloc_page_for(unsigned int cpu)
+{
+	/* CPU 0's turn is before mm_init(). */
+	void *page =
+	    cpu ? alloc_pages(0, ALLOC_ZERO) : phys_to_virt(boot_alloc(PAGE_SIZE, PAGE_SIZE));
+
+	if (!page)
+		panic("no memory for the descriptor tables of CPU %u", cpu);
+	return page;
+}
+
 /*
  * The stack's top page a second time below the stack, where cpu_info() looks from an IST stack; the
  * GDT window.
@@ -120,12 +131,8 @@ static void init_windows(unsigned int cpu)
 {
 	uint64_t none = window_entry(virt_to_mfn(zero_page), 0);
 	uint64_t *top = percpu_window_pte(cpu, PERCPU_STACK_OFFSET + STACK_SIZE - PAGE_SIZE);
-	/* Before mm_init() for CPU 0. */
-	uint64_t *page =
-	    cpu ? alloc_pages(0, ALLOC_ZERO) : phys_to_virt(boot_alloc(PAGE_SIZE, PAGE_SIZE));
+	uint64_t *page = alloc_page_for(cpu);
 
-	if (!page)
-		panic("no memory for the GDT of CPU %u", cpu);
 	*percpu_window_pte(cpu, PERCPU_STACK_OFFSET - PAGE_SIZE) = *top;
 	for (unsigned int i = 0; i < WINDOW_PAGES; i++)
 		*percpu_window_pte(cpu, PERCPU_GDT_OFFSET + i * PAGE_SIZE) = none;
@@ -214,10 +221,12 @@ static uint64_t write_stub(unsigned int cpu, struct syscall_stub *stub, uint64_t
 
 static void init_syscall(unsigned int cpu)
 {
-	uint64_t *pte = percpu_window_pte(cpu, PERCPU_STUB_OFFSET);
-	struct syscall_stub *stub = mfn_to_virt((*pte & PTE_ADDR_MASK) >> PAGE_SHIFT);
+	struct syscall_stub *stub = alloc_page_for(cpu);
 	uint64_t va = percpu_area(cpu) + PERCPU_STUB_OFFSET;
 
+	/* Read-only and executable here; written through the direct map. */
+	*percpu_window_pte(cpu, PERCPU_STUB_OFFSET) =
+	    virt_to_phys(stub) | PTE_PRESENT | PTE_ACCESSED;
 	wrmsr(MSR_STAR, (uint64_t)FLAT_RING3_CS32 << 48 | (uint64_t)HYPERVISOR_CS << 32);
 	wrmsr(MSR_LSTAR, write_stub(cpu, stub, va, syscall_entry));
 	wrmsr(MSR_CSTAR, write_stub(cpu, stub + 1, va + sizeof(*stub), syscall32_entry));

@@ -232,7 +232,6 @@ struct trampoline_vars {
 	uint16_t far_selector, pad;
 	uint32_t gdt_base, gdt_pointer;
 } __packed;
-paddr_t boot_trampoline_page(void);
 extern char trampoline_start[], trampoline_end[], trampoline_vars[];
 void ap_entry(void);
 void ap_start(void) __attribute__((noreturn));
