@@ -31,20 +31,12 @@ static inline uint64_t rflags_view(const struct vcpu *v, uint64_t rflags, bool m
 	return masked ? rflags : rflags | EFLAGS_IF;
 }
 
-void pv_toggle_mode(struct vcpu *v)
-{
-	v->pv.kernel_mode = !v->pv.kernel_mode;
-	/* The active mode's GS base is in GS_BASE, the other's in KERNEL_GS_BASE. */
-	__asm__ volatile("swapgs" ::: "memory");
-	load_guest_cr3(v);
-}
-
 void pv_bounce(struct vcpu *v, uint64_t entry, unsigned int flags, uint32_t error_code,
 	       const char *what)
 {
 	struct cpu_user_regs *regs = &cpu_info()->guest_regs;
 	uint64_t frame[FRAME_WORDS], *top = frame + FRAME_WORDS, sp;
-	bool masked = v->vcpu_info->evtchn_upcall_mask;
+	bool masked = READ_ONCE(v->vcpu_info->evtchn_upcall_mask);
 	uint16_t cs = regs->cs;
 	size_t size;
 
@@ -63,7 +55,7 @@ void pv_bounce(struct vcpu *v, uint64_t entry, unsigned int flags, uint32_t erro
 	*--top = regs->ss;
 	*--top = regs->rsp;
 	*--top = rflags_view(v, regs->rflags, masked);
-	*--top = cs | (uint64_t)masked << 32;
+	*--top = cs | (masked ? UPCALL_MASK_IN_CS : 0);
 	*--top = regs->rip;
 	if (flags & BOUNCE_ERROR_CODE)
 		*--top = error_code;
