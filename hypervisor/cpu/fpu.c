@@ -21,12 +21,16 @@
 
 static uint32_t mxcsr_mask; /* bits that exist */
 
+static void set_xcr0(uint64_t value)
+{
+	__asm__ volatile("xsetbv" ::"c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+}
+
 void fpu_init_cpu(void)
 {
 	__asm__ volatile("fninit");
 	if (cpu_features.xcr0)
-		__asm__ volatile("xsetbv" ::"c"(0), "a"((uint32_t)cpu_features.xcr0),
-				 "d"((uint32_t)(cpu_features.xcr0 >> 32)));
+		set_xcr0(cpu_features.xcr0);
 	if (!mxcsr_mask) {
 		static uint8_t area[FXSAVE_SIZE] __attribute__((aligned(16)));
 
@@ -84,6 +88,9 @@ void fpu_save(struct vcpu *v)
 
 	if (v->pv.ctrlreg[0] & CR0_TS)
 		__asm__ volatile("clts");
+	/* The area holds every component, those too that this guest has switched off meanwhile. */
+	if (unlikely(v->pv.xcr0 != cpu_features.xcr0))
+		set_xcr0(cpu_features.xcr0);
 	if (cpu_features.xsaveopt)
 		__asm__ volatile("xsaveopt64 (%0)" ::"r"(v->fpu), "a"(lo), "d"(hi) : "memory");
 	else if (cpu_features.xcr0)
@@ -139,6 +146,8 @@ void fpu_restore(struct vcpu *v)
 		fpu_init_state(v->fpu);
 		fpu_load(v->fpu);
 	}
+	if (unlikely(v->pv.xcr0 != cpu_features.xcr0))
+		set_xcr0(v->pv.xcr0);
 	if (v->pv.ctrlreg[0] & CR0_TS)
 		write_cr0(read_cr0() | CR0_TS);
 }

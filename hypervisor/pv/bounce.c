@@ -15,11 +15,12 @@
  *	ss
  */
 #include "pv/internal.h"
+#include "cpu/asm.h"
 #include "event/event.h"
 #include "mm/mm.h"
 
-#define FRAME_WORDS  12
-#define TRAP_SYSCALL 0x100
+#define FRAME_WORDS	  12
+#define UPCALL_MASK_IN_CS (1UL << 32)
 /* What the CPU clears on a trap (SDM 3 6.12.1.3), and AC: it concerns the interrupted code alone. */
 #define EFLAGS_CLEARED (EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC)
 
@@ -80,7 +81,7 @@ void pv_bounce(struct vcpu *v, uint64_t entry, unsigned int flags, uint32_t erro
 	regs->ss = FLAT_KERNEL_SS;
 	regs->rflags &= ~(uint64_t)EFLAGS_CLEARED;
 	/* rcx and r11 are in the frame: the exit may use sysret. */
-	regs->entry_vector = TRAP_SYSCALL;
+	regs->entry_vector = TRAP_syscall;
 	if (flags & BOUNCE_MASK_EVENTS)
 		v->vcpu_info->evtchn_upcall_mask = 1;
 }

@@ -87,7 +87,7 @@ static void leaf_7(uint32_t sub, uint32_t out[4])
 		out[EBX] &= SHOWN_7B;
 		out[ECX] &= SHOWN_7C;
 		out[EDX] &= SHOWN_7D;
-		if (!(read_cr4() & CR4_FSGSBASE))
+		if (!cpu_features.fsgsbase)
 			out[EBX] &= ~FSGSBASE_7B;
 		if (!has_avx()) {
 			out[EBX] &= ~AVX_7B;
