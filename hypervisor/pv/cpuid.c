@@ -239,7 +239,7 @@ static void hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_t sub, u
 		tsc_leaf(v, sub, out);
 		break;
 	case 5:
-		out[EBX] = highest_bit(max_mfn) + 1 + PAGE_SHIFT;
+		out[EBX] = highest_bit(max_mfn - 1) + 1 + PAGE_SHIFT;
 		break;
 	default:
 		break;
