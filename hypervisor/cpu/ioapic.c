@@ -3,7 +3,6 @@
 #include "boot/boot.h"
 #include "console/console.h"
 #include "cpu/cpu.h"
-#include "cpu/desc.h"
 #include "cpu/x86.h"
 #include "lib/errno.h"
 #include "lib/lib.h"
@@ -52,7 +51,7 @@ static const struct ioapic *find(unsigned int gsi, unsigned int *pin)
 }
 
 /* Vectors VECTOR_LEGACY to +15, all masked (8259A data sheet). */
-void silence_8259s(void)
+static void silence_8259s(void)
 {
 	outb(0x20, 0x11);
 	outb(0xa0, 0x11);
@@ -68,6 +67,7 @@ void silence_8259s(void)
 
 void ioapic_init(void)
 {
+	silence_8259s();
 	for (unsigned int i = 0; i < acpi_info.ioapics && i < ARRAY_SIZE(ioapics); i++) {
 		struct ioapic *io = &ioapics[nr_ioapics];
 

@@ -31,6 +31,7 @@ struct domain_mm {
 	uint64_t tot_pages; /* frames owned; under page_lock */
 	uint64_t max_pages; /* limit for tot_pages */
 	spinlock_t page_lock;
+	int budget; /* work left before the lock must be let go for a moment; under lock */
 	mfn_t relinquish_next; /* progress of domain_relinquish_memory() */
 	unsigned int vm_assist; /* bit per VMASST_TYPE_*; pv/ writes */
 };
@@ -133,6 +134,7 @@ struct vcpu {
 	mfn_t vcpu_info_mfn; /* registered by the guest, holds a writable type reference; or INVALID_MFN */
 
 	mfn_t kernel_root, user_root; /* L4 frames with a type reference each; INVALID_MFN if none. mm/ */
+	mfn_t put_pending; /* a table whose release was preempted; 0: none. mm/ */
 
 	struct vcpu_pv pv;
 	struct vcpu_evtchn evtchn;

@@ -36,6 +36,11 @@ extern bool boot_alloc_over;
 /* Build the final address space: image with proper rights, direct map, per-CPU area of the boot CPU; switch to it. */
 void pagetable_init(void);
 extern bool direct_map_complete; /* phys_to_virt() works for all RAM; before: below 4 GiB */
+/*
+ * PAT register of every CPU (cpu_init() writes it on each): WB WT UC- UC WC WP UC UC. It is what the
+ * ABI's guests see, and what MAP_WC relies on.
+ */
+#define HOST_PAT     0x0000050100070406UL
 #define MAP_RW	     0x1
 #define MAP_EXEC     0x2
 #define MAP_UNCACHED 0x4
@@ -90,9 +95,15 @@ void put_frame(mfn_t mfn);
  * 0, -EINVAL (conflict or bad contents), -ERESTART-like -EINTR when preempted. */
 int get_frame_and_type(mfn_t mfn, struct domain *d, enum page_type type);
 void put_frame_and_type(mfn_t mfn);
-/* A hypervisor page that dom0's guest may map and read/write, such as shared_info: give frame to d. */
+/*
+ * Let d map a page of the hypervisor, such as shared_info. The frame comes from alloc_frames() and is not
+ * one of d's pages; the hypervisor keeps a reference, to be dropped by put_frame_and_type(), and the frame
+ * is freed with the last one.
+ */
 int share_frame_with_domain(mfn_t mfn, struct domain *d, bool writable);
 struct domain *frame_owner(mfn_t mfn);
+/* The guest's pin of a table, on behalf of d (dom0's builder). 0, -EINVAL, -EINTR: call again. Lock not held. */
+int pin_table(struct domain *d, mfn_t mfn, enum page_type type);
 
 /* ---- machine-to-physical map ---- */
 void m2p_set(mfn_t mfn, uint64_t pfn);
@@ -111,6 +122,8 @@ bool descriptor_ok(uint64_t desc);
 /* Check and take typed references on a new vCPU's tables; 0 or -EINVAL. Used by vcpu_set_context(). */
 int set_gdt_frames(struct vcpu *v, const uint64_t *mfns, unsigned int entries);
 void release_gdt(struct vcpu *v);
+/* Give v another root (INVALID_MFN: none), validating it if need be; loads it if v is current in that mode.
+ * 0, -EINVAL, or -EINTR: preempted, nothing changed, call again. mm.lock not held. */
 int set_vcpu_root(struct vcpu *v, mfn_t l4, bool user);
 /* Drop the references on v's roots, if it has any: v does not run. */
 void drop_vcpu_roots(struct vcpu *v);

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Changes that guests ask for in their page tables (public/xen.h): mmu_update, update_va_mapping,
+ * mmuext_op. What may be changed to what is page_type.c's business; here are requests, their lists and
+ * their preemption.
+ *
+ * A list that is preempted continues by re-execution on what is left of it: the count carries
+ * MMU_UPDATE_PREEMPTED then, and *pdone what was done before.
+ */
+#include "mm/page_type.h"
+#include "console/console.h"
+#include "cpu/cpu.h"
+#include "lib/bitops.h"
+#include "lib/errno.h"
+#include "pv/pv.h"
+
+#define MMU_UPDATE_PREEMPTED (1U << 31)
+#define BATCH		     32 /* requests that are copied in and done under the lock in one go */
+
+/* ---- whose frames ---- */
+
+/* The domain that a request of d names. Others than itself are none of its business, or don't exist. */
+static int own_domain(const struct domain *d, domid_t id)
+{
+	if (likely(id == DOMID_SELF || id == d->id))
+		return 0;
+	return d->is_privileged ? -ESRCH : -EPERM;
+}
+
+/* mmu_update's argument: bits 15-0 the owner of frames, 31-16 that of tables plus one. */
+static int parse_foreigndom(const struct domain *d, unsigned int foreigndom,
+			    enum frame_space *space)
+{
+	domid_t frames = (domid_t)foreigndom, tables = foreigndom >> 16;
+
+	*space = SPACE_OWN;
+	if (tables && own_domain(d, tables - 1))
+		return own_domain(d, tables - 1);
+	if (frames == DOMID_IO) {
+		*space = SPACE_IO;
+		return 0;
+	}
+	/* DOMID_XEN would be for what the hypervisor lends out to tools: nothing yet. */
+	return own_domain(d, frames);
+}
+
+/* ---- mmu_update ---- */
+
+/* A frame that is no table: an ordinary write, if the frame is free to be written to. */
+static int write_ordinary(struct domain *d, struct frame *f, uint64_t maddr, uint64_t val)
+{
+	if (get_frame_and_type(frame_mfn(f), d, PT_WRITABLE))
+		return -EINVAL;
+	WRITE_ONCE(*(uint64_t *)phys_to_virt(maddr), val);
+	put_frame_and_type(frame_mfn(f));
+	return 0;
+}
+
+static int update_entry(struct vcpu *v, uint64_t maddr, uint64_t val, bool keep_ad,
+			enum frame_space space)
+{
+	struct domain *d = v->domain;
+	struct frame *f = frame_of_ram(maddr >> PAGE_SHIFT), *old;
+	uint64_t s;
+	int rc;
+
+	if (unlikely(!f || (maddr & 7)))
+		return -EINVAL;
+	s = frame_state(f);
+	/* A frame that has references and is ours stays so while it is a table: its own say so. */
+	if (unlikely(!state_refs(s) || !frame_is_owned(f, d)))
+		return -EINVAL;
+	if (unlikely(!is_table_type(state_type(s)) || !(s & FRAME_VALID)))
+		return s & FRAME_PARTIAL ? -EBUSY : write_ordinary(d, f, maddr, val);
+	rc = change_entry(d, f, phys_to_virt(maddr), val, keep_ad, space, &old);
+	if (old && put_table(d, old, 0))
+		v->put_pending = frame_mfn(old);
+	return rc;
+}
+
+static int update_m2p(struct domain *d, uint64_t maddr, uint64_t pfn)
+{
+	mfn_t mfn = maddr >> PAGE_SHIFT;
+
+	if (!get_frame(mfn, d))
+		return -EINVAL;
+	m2p_set(mfn, pfn);
+	put_frame(mfn);
+	return 0;
+}
+
+static int one_update(struct vcpu *v, const struct mmu_update *req, enum frame_space space)
+{
+	uint64_t maddr = req->ptr & ~3UL;
+
+	switch (req->ptr & 3) {
+	case MMU_NORMAL_PT_UPDATE:
+	case MMU_PT_UPDATE_NO_TRANSLATE: /* there are no translated domains */
+		return update_entry(v, maddr, req->val, false, space);
+	case MMU_PT_UPDATE_PRESERVE_AD:
+		return update_entry(v, maddr, req->val, true, space);
+	default:
+		return space == SPACE_OWN ? update_m2p(v->domain, maddr, req->val) : -EINVAL;
+	}
+}
+
+/* As many requests as the budget is good for. *n: in, how many there are; out, how many were done. */
+static int update_batch(struct vcpu *v, const struct mmu_update *req, unsigned int *n,
+			enum frame_space space)
+{
+	struct domain *d = v->domain;
+	unsigned int i;
+	int rc = 0;
+
+	spin_lock(&d->mm.lock);
+	d->mm.budget = MM_BUDGET;
+	for (i = 0; i < *n; i++) {
+		rc = one_update(v, &req[i], space);
+		if (unlikely(rc))
+			break;
+		if (unlikely(d->mm.budget <= 0 || v->put_pending)) {
+			i++;
+			rc = -EINTR;
+			break;
+		}
+	}
+	spin_unlock(&d->mm.lock);
+	*n = i;
+	return rc;
+}
+
+/* The start of a list: what was done before, if it is one that continues. */
+static int list_begin(unsigned int *count, vaddr_t pdone, unsigned int *done)
+{
+	*done = 0;
+	if (likely(!(*count & MMU_UPDATE_PREEMPTED)))
+		return 0;
+	*count &= ~MMU_UPDATE_PREEMPTED;
+	return pdone ? copy_from_guest(done, pdone, sizeof(*done)) : 0;
+}
+
+static long list_end(vaddr_t pdone, unsigned int done, long rc)
+{
+	if (pdone && copy_to_guest(pdone, &done, sizeof(done)))
+		return -EFAULT;
+	return rc;
+}
+
+/* Everything until the list ends, fails or must be preempted (-EINTR). *done grows. */
+static int update_list(struct vcpu *v, vaddr_t ureqs, unsigned int count, enum frame_space space,
+		       unsigned int *done)
+{
+	struct mmu_update req[BATCH];
+	unsigned int have = 0, at = 0;
+
+	for (unsigned int left = count; left;) {
+		unsigned int n;
+		int rc;
+
+		if (at == have) {
+			have = min(left, (unsigned int)BATCH);
+			at = 0;
+			if (copy_from_guest(req, ureqs, have * sizeof(req[0])))
+				return -EFAULT;
+			ureqs += have * sizeof(req[0]);
+		}
+		n = have - at;
+		rc = update_batch(v, &req[at], &n, space);
+		at += n;
+		left -= n;
+		*done += n;
+		if (unlikely(rc && rc != -EINTR))
+			return rc;
+		if ((rc || left) && (finish_put(v) || preempt_check()) && (left || v->put_pending))
+			return -EINTR;
+	}
+	return 0;
+}
+
+long do_mmu_update(vaddr_t ureqs, unsigned int count, vaddr_t pdone, unsigned int foreigndom)
+{
+	struct vcpu *v = current;
+	enum frame_space space;
+	unsigned int before, done;
+	int rc;
+
+	if (unlikely(finish_put(v)))
+		return hypercall_continue(__HYPERVISOR_mmu_update, 4, ureqs, count, pdone,
+					  foreigndom);
+	if (list_begin(&count, pdone, &before))
+		return -EFAULT;
+	rc = parse_foreigndom(v->domain, foreigndom, &space);
+	if (unlikely(rc))
+		return rc;
+	if (unlikely(!guest_range_ok(ureqs, count * sizeof(struct mmu_update))))
+		return -EFAULT;
+	done = 0;
+	rc = update_list(v, ureqs, count, space, &done);
+	if (unlikely(rc == -EINTR)) {
+		list_end(pdone, before + done, 0);
+		return hypercall_continue(__HYPERVISOR_mmu_update, 4,
+					  ureqs + done * sizeof(struct mmu_update),
+					  (count - done) | MMU_UPDATE_PREEMPTED, pdone, foreigndom);
+	}
+	return list_end(pdone, before + done, rc);
+}
+
+/* ---- flushes that guests ask for ---- */
+
+/* CPUs on which vCPUs of a bitmap in guest memory may have left translations. */
+static int read_vcpu_mask(struct domain *d, vaddr_t bitmap, cpumask_t *cpus)
+{
+	uint64_t vcpus = 0;
+
+	_Static_assert(MAX_VCPUS <= 64, "one word of vCPUs");
+	*cpus = 0;
+	if (copy_from_guest(&vcpus, bitmap, DIV_ROUND_UP(d->max_vcpus, 8)))
+		return -EFAULT;
+	while (vcpus) {
+		unsigned int id = lowest_bit(vcpus);
+
+		vcpus &= vcpus - 1;
+		if (id < d->max_vcpus)
+			*cpus |= (cpumask_t)1 << READ_ONCE(d->vcpu[id]->sched.cpu);
+	}
+	*cpus &= READ_ONCE(d->dirty_cpus);
+	return 0;
+}
+
+static void flush_all_of(cpumask_t cpus)
+{
+	if (cpus)
+		tlb_flush_cpus(cpus);
+}
+
+static void flush_address(cpumask_t cpus, vaddr_t va)
+{
+	/* INVLPG of what is not canonical does nothing; what is not the guest's is not its to flush. */
+	if (!cpus || !guest_range_ok(va, 1))
+		return;
+	if (cpus == (cpumask_t)1 << smp_processor_id())
+		flush_tlb_one_local(va);
+	else
+		flush_tlb_one_mask(cpus, va);
+}
+
+/* ---- update_va_mapping ---- */
+
+static int flush_after_update(struct vcpu *v, vaddr_t va, unsigned long flags)
+{
+	vaddr_t bitmap = flags & ~UVMF_FLUSHTYPE_MASK;
+	cpumask_t cpus;
+
+	if (likely(!(flags & UVMF_FLUSHTYPE_MASK)))
+		return 0;
+	if (bitmap == UVMF_LOCAL)
+		cpus = (cpumask_t)1 << smp_processor_id();
+	else if (bitmap == UVMF_ALL)
+		cpus = READ_ONCE(v->domain->dirty_cpus);
+	else if (read_vcpu_mask(v->domain, bitmap, &cpus))
+		return -EFAULT;
+	switch (flags & UVMF_FLUSHTYPE_MASK) {
+	case UVMF_TLB_FLUSH:
+		flush_all_of(cpus);
+		return 0;
+	case UVMF_INVLPG:
+		flush_address(cpus, va);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int update_va(struct vcpu *v, vaddr_t va, uint64_t val, enum frame_space space)
+{
+	struct domain *d = v->domain;
+	uint64_t *entry;
+	int rc = -EINVAL;
+
+	if (unlikely(!guest_range_ok(va, 1)))
+		return -EINVAL;
+	spin_lock(&d->mm.lock);
+	entry = walk_to_l1(v, v->kernel_root, va);
+	if (likely(entry))
+		rc = change_l1_entry(d, entry, val, WRITE_PLAIN, NULL, space);
+	spin_unlock(&d->mm.lock);
+	return rc;
+}
+
+long do_update_va_mapping(vaddr_t va, uint64_t val, unsigned long flags)
+{
+	struct vcpu *v = current;
+	int rc = update_va(v, va, val, SPACE_OWN);
+
+	/* Flushed also when nothing was changed: harmless, and what a batch's caller may count on. */
+	return flush_after_update(v, va, flags) ?: rc;
+}
+
+long do_update_va_mapping_otherdomain(vaddr_t va, uint64_t val, unsigned long flags, domid_t domid)
+{
+	struct vcpu *v = current;
+	int rc;
+
+	if (!v->domain->is_privileged)
+		return -EPERM;
+	rc = domid == DOMID_IO ? 0 : own_domain(v->domain, domid);
+	if (rc)
+		return rc;
+	rc = update_va(v, va, val, domid == DOMID_IO ? SPACE_IO : SPACE_OWN);
+	return flush_after_update(v, va, flags) ?: rc;
+}
+
+/* ---- mmuext_op ---- */
+
+static long new_root(struct vcpu *v, mfn_t mfn, bool user)
+{
+	/* No user root: user mode then runs on the kernel's, and only if the guest goes there. */
+	if (user && mfn == 0)
+		mfn = INVALID_MFN;
+	else if (mfn >= max_mfn)
+		return -EINVAL;
+	/* The descriptors are where the guest's tables map them: look again when they are used next. */
+	if (!user && v->pv.ldt_mapped)
+		invalidate_ldt(v);
+	return set_vcpu_root(v, mfn, user);
+}
+
+#ifndef UNIT_TEST
+static void write_back_caches(void *unused)
+{
+	__asm__ volatile("wbinvd" ::: "memory");
+}
+#else
+void write_back_caches(void *unused);
+#endif
+
+static long flush_cache(struct domain *d, bool everywhere)
+{
+	if (!d->is_privileged)
+		return -EACCES;
+	if (everywhere)
+		smp_call(cpu_online_mask, write_back_caches, NULL);
+	else
+		write_back_caches(NULL);
+	return 0;
+}
+
+static long set_ldt(struct vcpu *v, vaddr_t base, unsigned int entries)
+{
+	if (entries > 8192 || (base & (PAGE_SIZE - 1)) || !guest_range_ok(base, entries * 8UL))
+		return -EINVAL;
+	if (v->pv.ldt_base == base && v->pv.ldt_ents == entries && !v->pv.ldt_mapped)
+		return 0;
+	invalidate_ldt(v);
+	v->pv.ldt_base = entries ? base : 0;
+	v->pv.ldt_ents = entries;
+	load_guest_ldt(v);
+	return 0;
+}
+
+static long clear_or_copy(struct domain *d, mfn_t to, mfn_t from, bool copy)
+{
+	if (copy && !get_frame(from, d))
+		return -EINVAL;
+	if (get_frame_and_type(to, d, PT_WRITABLE)) {
+		if (copy)
+			put_frame(from);
+		return -EINVAL;
+	}
+	if (copy) {
+		memcpy(mfn_to_virt(to), mfn_to_virt(from), PAGE_SIZE);
+		put_frame(from);
+	} else {
+		clear_page(mfn_to_virt(to));
+	}
+	put_frame_and_type(to);
+	return 0;
+}
+
+static long flush_op(struct vcpu *v, const struct mmuext_op *op)
+{
+	cpumask_t cpus = (cpumask_t)1 << smp_processor_id();
+
+	switch (op->cmd) {
+	case MMUEXT_TLB_FLUSH_MULTI:
+	case MMUEXT_INVLPG_MULTI:
+		if (read_vcpu_mask(v->domain, (vaddr_t)op->arg2.vcpumask.p, &cpus))
+			return -EFAULT;
+		break;
+	case MMUEXT_TLB_FLUSH_ALL:
+	case MMUEXT_INVLPG_ALL:
+		cpus = READ_ONCE(v->domain->dirty_cpus);
+		break;
+	default:
+		break;
+	}
+	if (op->cmd == MMUEXT_INVLPG_LOCAL || op->cmd == MMUEXT_INVLPG_MULTI ||
+	    op->cmd == MMUEXT_INVLPG_ALL)
+		flush_address(cpus, op->arg1.linear_addr);
+	else
+		flush_all_of(cpus);
+	return 0;
+}
+
+static long one_mmuext(struct vcpu *v, const struct mmuext_op *op)
+{
+	static unsigned long told;
+
+	switch (op->cmd) {
+	case MMUEXT_PIN_L1_TABLE:
+	case MMUEXT_PIN_L2_TABLE:
+	case MMUEXT_PIN_L3_TABLE:
+	case MMUEXT_PIN_L4_TABLE:
+		return pin_table(v->domain, op->arg1.mfn, PT_L1 + op->cmd - MMUEXT_PIN_L1_TABLE);
+	case MMUEXT_UNPIN_TABLE:
+		return unpin_table(v->domain, op->arg1.mfn);
+	case MMUEXT_NEW_BASEPTR:
+	case MMUEXT_NEW_USER_BASEPTR:
+		return new_root(v, op->arg1.mfn, op->cmd == MMUEXT_NEW_USER_BASEPTR);
+	case MMUEXT_TLB_FLUSH_LOCAL:
+	case MMUEXT_TLB_FLUSH_MULTI:
+	case MMUEXT_TLB_FLUSH_ALL:
+	case MMUEXT_INVLPG_LOCAL:
+	case MMUEXT_INVLPG_MULTI:
+	case MMUEXT_INVLPG_ALL:
+		return flush_op(v, op);
+	case MMUEXT_FLUSH_CACHE:
+	case MMUEXT_FLUSH_CACHE_GLOBAL:
+		return flush_cache(v->domain, op->cmd == MMUEXT_FLUSH_CACHE_GLOBAL);
+	case MMUEXT_SET_LDT:
+		return set_ldt(v, op->arg1.linear_addr, op->arg2.nr_ents);
+	case MMUEXT_CLEAR_PAGE:
+	case MMUEXT_COPY_PAGE:
+		return clear_or_copy(v->domain, op->arg1.mfn, op->arg2.src_mfn,
+				     op->cmd == MMUEXT_COPY_PAGE);
+	case MMUEXT_MARK_SUPER:
+	case MMUEXT_UNMARK_SUPER:
+		return -EOPNOTSUPP; /* no superpages for guests */
+	default:
+		if (!test_and_set_bit(op->cmd & 63, &told))
+			guest_log("mmuext_op %u is not implemented\n", op->cmd);
+		return -ENOSYS;
+	}
+}
+
+/* Until the list ends, fails, or must be preempted (-EINTR). *done grows. */
+static long mmuext_list(struct vcpu *v, vaddr_t uops, unsigned int count, unsigned int *done)
+{
+	struct mmuext_op op;
+
+	for (; *done < count; ++*done, uops += sizeof(op)) {
+		long rc;
+
+		if (copy_from_guest(&op, uops, sizeof(op)))
+			return -EFAULT;
+		while ((rc = one_mmuext(v, &op)) == -EINTR)
+			if (preempt_check())
+				return rc;
+		if (rc)
+			return rc;
+		if (unlikely(v->put_pending) && finish_put(v)) {
+			++*done;
+			return -EINTR;
+		}
+		/* Each one may be as much work as a budget allows; single ones need no look. */
+		if (*done + 1 < count && (*done & 7) == 7 && preempt_check()) {
+			++*done;
+			return -EINTR;
+		}
+	}
+	return 0;
+}
+
+long do_mmuext_op(vaddr_t uops, unsigned int count, vaddr_t pdone, unsigned int foreigndom)
+{
+	struct vcpu *v = current;
+	unsigned int before, done = 0;
+	long rc;
+
+	if (unlikely(finish_put(v)))
+		return hypercall_continue(__HYPERVISOR_mmuext_op, 4, uops, count, pdone,
+					  foreigndom);
+	if (list_begin(&count, pdone, &before))
+		return -EFAULT;
+	rc = foreigndom > UINT16_MAX ? -ESRCH : own_domain(v->domain, (domid_t)foreigndom);
+	if (unlikely(rc))
+		return rc;
+	if (unlikely(!guest_range_ok(uops, count * sizeof(struct mmuext_op))))
+		return -EFAULT;
+	rc = mmuext_list(v, uops, count, &done);
+	if (unlikely(rc == -EINTR)) {
+		list_end(pdone, before + done, 0);
+		return hypercall_continue(__HYPERVISOR_mmuext_op, 4,
+					  uops + done * sizeof(struct mmuext_op),
+					  (count - done) | MMU_UPDATE_PREEMPTED, pdone, foreigndom);
+	}
+	return list_end(pdone, before + done, rc);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Private to mm/: references with a table type, and changes of table entries. All of it under the
+ * owner's mm.lock unless a comment says otherwise. -EINTR always means: d->mm.budget is used up; the
+ * state is whole, call again with the lock released in between.
+ */
+#ifndef MM_PAGE_TYPE_H
+#define MM_PAGE_TYPE_H
+
+#include "mm/frame.h"
+#include "cpu/x86.h"
+
+/* Entries of tables that may be looked at before the lock is let go; reset by whoever takes the lock. */
+#define MM_BUDGET 4096
+
+/* Whose frames a level-1 entry may name. */
+enum frame_space { SPACE_OWN, SPACE_IO };
+
+static inline bool is_table_type(unsigned int type)
+{
+	return type >= PT_L1 && type <= PT_L4;
+}
+
+static inline mfn_t entry_mfn(uint64_t entry)
+{
+	return (entry & PTE_ADDR_MASK) >> PAGE_SHIFT;
+}
+
+static inline bool is_hv_slot(unsigned int index)
+{
+	return index >= HV_FIRST_SLOT && index <= HV_LAST_SLOT;
+}
+
+/* A reference with a table type (level: PT_L1 to PT_L4), validating the contents if this is the first.
+ * 0, -EINVAL, -EINTR. */
+int get_table(struct domain *d, mfn_t mfn, unsigned int level);
+/*
+ * Drop one, and with the last one those of the contents. 0 or -EINTR: then the caller still has it.
+ * clear: FRAME_PINNED or 0, cleared in the same step that drops it.
+ */
+int put_table(struct domain *d, struct frame *f, uint64_t clear);
+/* Undo a preempted validation (PARTIAL, count 0) that nobody comes back to. The frame has other references.
+ * 0 or -EINTR. */
+int abandon_validation(struct domain *d, struct frame *f);
+/* d gives up a frame of its memory, which is freed as soon as nothing uses it. False: it is not. No lock. */
+bool drop_ownership(struct domain *d, mfn_t mfn);
+/* Descriptor tables: the same, without preemption. */
+int get_descriptor_frame(struct domain *d, mfn_t mfn);
+void put_descriptor_frame(struct frame *f);
+/* All descriptors of a page checked and their privilege level adjusted? descriptor.c */
+bool validate_descriptors(uint64_t *page);
+
+/*
+ * How an entry is written: plainly; keeping accessed and dirty bits; or only if it still has the value
+ * *expected (else -EAGAIN and *expected is what it has).
+ */
+enum entry_write { WRITE_PLAIN, WRITE_KEEP_AD, WRITE_COMPARE };
+int change_l1_entry(struct domain *d, uint64_t *entry, uint64_t val, enum entry_write how,
+		    uint64_t *expected, enum frame_space space);
+/*
+ * An entry of a table of any level. *old: a table that lost its last use with this and whose release
+ * the caller must go on with (put_table() until 0), or NULL.
+ */
+int change_entry(struct domain *d, struct frame *table, uint64_t *entry, uint64_t val, bool keep_ad,
+		 enum frame_space space, struct frame **old);
+/* What a reference from a page table's entry stands for, for the audit. */
+struct frame *entry_frame(uint64_t entry);
+
+/* The entry of v's kernel page tables for va, or NULL when there is none at level 1. */
+uint64_t *walk_to_l1(struct vcpu *v, mfn_t root, vaddr_t va);
+
+/*
+ * TLB flushes that are remembered (page_type.c, "stale translations"). Counted from all of a CPU's
+ * entries only.
+ */
+void tlb_flush_cpus(cpumask_t mask);
+/* No CPU may still have a translation from before the stamp was taken. */
+void tlb_flush_older(cpumask_t mask, uint32_t stamp);
+uint32_t tlb_clock_now(void);
+
+/* Drop the guest's pin: 0, -EINVAL (not pinned), -EINTR. Takes the lock. */
+int unpin_table(struct domain *d, mfn_t mfn);
+
+/* Finish the release of a table that an earlier hypercall of v left. 0, or -EINTR: give the CPU up.
+ * Lock not held. */
+int finish_put(struct vcpu *v);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of a domain's memory. Its vCPUs have stopped and their own references are dropped first; then
+ * every frame of the frame table that is the domain's is visited once, and what the domain itself
+ * holds there goes: pins, preempted validations, ownership. Page tables hold what they map until the
+ * last thing that holds them is gone, so all frames are free when the pass ends, whatever the order.
+ */
+#include "mm/page_type.h"
+#include "lib/errno.h"
+
+#define FRAMES_PER_CALL 16384
+
+static int put_slot(struct domain *d, mfn_t *slot, mfn_t none)
+{
+	int rc;
+
+	if (*slot == none)
+		return 0;
+	rc = put_table(d, &frame_table[*slot], 0);
+	if (!rc)
+		*slot = none;
+	return rc;
+}
+
+static int release_vcpus(struct domain *d)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; i < d->max_vcpus && !rc; i++) {
+		struct vcpu *v = d->vcpu[i];
+
+		spin_lock(&d->mm.lock);
+		d->mm.budget = MM_BUDGET;
+		rc = put_slot(d, &v->put_pending, 0);
+		rc = rc ?: put_slot(d, &v->kernel_root, INVALID_MFN);
+		rc = rc ?: put_slot(d, &v->user_root, INVALID_MFN);
+		spin_unlock(&d->mm.lock);
+		if (!rc) {
+			release_gdt(v);
+			invalidate_ldt(v);
+		}
+	}
+	return rc;
+}
+
+/* What d itself holds of one of its frames. */
+static int release_own(struct domain *d, struct frame *f)
+{
+	int rc = 0;
+
+	if (frame_state(f) & FRAME_PINNED)
+		rc = put_table(d, f, FRAME_PINNED);
+	if (!rc && (frame_state(f) & FRAME_PARTIAL) && !state_type_refs(frame_state(f)))
+		rc = abandon_validation(d, f);
+	if (!rc)
+		drop_ownership(d, frame_mfn(f));
+	return rc;
+}
+
+static int release_frame(struct domain *d, struct frame *f)
+{
+	uint64_t s = frame_state(f);
+	int rc;
+
+	if (s & FRAME_FREE) {
+		forget_last_owner(f, d->id);
+		return 0;
+	}
+	if (!(s & FRAME_RAM) || !state_refs(s) || !frame_is_owned(f, d))
+		return 0;
+	/* A reference of our own while we look: all of d's may be gone before we are done. */
+	__atomic_fetch_add(&f->state, FRAME_REF, __ATOMIC_ACQ_REL);
+	rc = release_own(d, f);
+	put_frame(frame_mfn(f));
+	return rc;
+}
+
+int domain_relinquish_memory(struct domain *d)
+{
+	mfn_t end = d->mm.relinquish_next + FRAMES_PER_CALL;
+	int rc = release_vcpus(d);
+
+	if (rc)
+		return rc;
+	spin_lock(&d->mm.lock);
+	d->mm.budget = MM_BUDGET;
+	while (d->mm.relinquish_next < min(end, max_mfn) && !rc) {
+		rc = release_frame(d, &frame_table[d->mm.relinquish_next]);
+		if (!rc)
+			d->mm.relinquish_next++;
+	}
+	spin_unlock(&d->mm.lock);
+	return rc || d->mm.relinquish_next < max_mfn ? -EINTR : 0;
+}
