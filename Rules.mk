@@ -34,7 +34,7 @@ $(BUILD)/hypervisor/%.o: hypervisor/%.c $(BUILD)/flags-cc
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(hypervisor-flags) -MMD -MP -c $< -o $@
 
-$(BUILD)/hypervisor/%.o: hypervisor/%.S $(BUILD)/flags-cc
+$(BUILD)/hypervisor/%.S.o: hypervisor/%.S $(BUILD)/flags-cc
 	$(call say,AS,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(hypervisor-flags) -D__ASSEMBLY__ -MMD -MP -c $< -o $@

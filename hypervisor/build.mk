@@ -2,7 +2,9 @@
 # The hypervisor: every source below its folders, linked twice, the second time with the names of its functions.
 
 hypervisor-src := $(filter-out %/asm-offsets.c,$(wildcard hypervisor/*/*.c hypervisor/*/*.S))
-hypervisor-obj := $(patsubst %,$(BUILD)/%.o,$(basename $(hypervisor-src)))
+# X.c gives X.o and X.S gives X.S.o: assembly may bear the name of the C that it belongs to.
+hypervisor-obj := $(patsubst %.c,$(BUILD)/%.o,$(filter %.c,$(hypervisor-src))) \
+	$(patsubst %.S,$(BUILD)/%.S.o,$(filter %.S,$(hypervisor-src)))
 
 # Offsets of structure members for assembly: asm-offsets.c is compiled to assembly in which each "->NAME number"
 # becomes a #define.
@@ -17,7 +19,7 @@ $(BUILD)/hypervisor/cpu/asm-offsets.s: hypervisor/cpu/asm-offsets.c $(BUILD)/fla
 	$(Q)$(CC) $(hypervisor-flags) -g0 -MMD -MP -MT $@ -S $< -o $@
 
 ifneq ($(wildcard hypervisor/cpu/asm-offsets.c),)
-$(patsubst %.S,$(BUILD)/%.o,$(filter %.S,$(hypervisor-src))): $(asm-offsets)
+$(filter %.S.o,$(hypervisor-obj)): $(asm-offsets)
 endif
 
 hypervisor-link = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \

@@ -67,6 +67,8 @@ struct parser {
 	const struct tag *map, *efi_map, *basic, *rsdp_old, *rsdp_new;
 };
 
+struct boot_info boot_info;
+
 /* Kept here because the information itself does not outlive the start. */
 static uint8_t rsdp_copy[RSDP_SIZE_NEW] __attribute__((aligned(8)));
 

@@ -108,7 +108,7 @@ int uart_parse(const char *value, struct uart_config *c)
 	}
 	if (*value == ',') {
 		value++;
-		if (*value && *value != ',' && parse_line(&value, &new.line))
+		if (*value != ',' && parse_line(&value, &new.line))
 			return -EINVAL;
 	}
 	if (*value == ',') {

@@ -240,6 +240,8 @@ void apic_init_bsp(void)
 	cpuid(1, 0, r);
 	if (!(r[3] & 1 << 9))
 		boot_fail("This CPU has no local APIC");
+	/* While LINT0 still connects them: a request that is held there now must end, not be forgotten. */
+	silence_8259s();
 	x2apic = cpu_features.x2apic || base & APIC_BASE_X2APIC;
 	if (!x2apic) {
 		apic = ioremap(base & PTE_ADDR_MASK, PAGE_SIZE, MAP_RW | MAP_UNCACHED);

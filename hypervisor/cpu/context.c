@@ -146,5 +146,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 	fpu_restore(next);
 	if (next->pv.debugreg[7] & DR7_ACTIVE)
 		load_debug_registers(next);
+	if (cpu_features.rdtscp)
+		wrmsr(MSR_TSC_AUX, next->pv.tsc_aux);
 	load_segments(next);
 }

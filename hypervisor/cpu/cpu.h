@@ -83,9 +83,6 @@ void load_guest_gdt(struct vcpu *v);
 void load_guest_ldt(struct vcpu *v);
 /* FPU area of a new vCPU: size and initial state. */
 void fpu_init_state(void *area);
-/* Between such an area and the 512 bytes of FXSAVE that vcpu_guest_context has. Any bytes are taken. */
-void fpu_set_legacy(void *area, const void *fxsave);
-void fpu_get_legacy(void *fxsave, const void *area);
 
 /* ---- interrupts (traps.c dispatches; apic.c, ioapic.c, smp.c register) ---- */
 #define VECTOR_FIRST_DYNAMIC 0x30

@@ -26,7 +26,7 @@ void load_idt(void);
 void trap_init_final(void);
 void mce_init_cpu(void);
 
-/* features.c: rewrite the SMAP sites of entry.S and uaccess.S (cpu/asm.h). */
+/* features.c: rewrite the SMAP sites of entry.S and copy.S (cpu/asm.h). */
 void smap_patch(void);
 
 /* fpu.c */
@@ -42,6 +42,9 @@ void apic_send_nmi(unsigned int cpu);
 bool apic_id_usable(uint32_t id);
 uint32_t apic_own_id(void);
 bool apic_ready(void);
+
+/* ioapic.c */
+void silence_8259s(void);
 
 /* smp.c: an NMI came; does not return when it was smp_stop_others()'s. */
 void smp_nmi(void);

@@ -141,7 +141,7 @@ struct smap_site {
 	uint32_t last; /* third byte of the instruction */
 };
 extern const struct smap_site smap_sites_entry_start[], smap_sites_entry_end[];
-extern const struct smap_site smap_sites_uaccess_start[], smap_sites_uaccess_end[];
+extern const struct smap_site smap_sites_copy_start[], smap_sites_copy_end[];
 
 static void patch(const struct smap_site *start, const struct smap_site *end)
 {
@@ -161,5 +161,5 @@ static void patch(const struct smap_site *start, const struct smap_site *end)
 void smap_patch(void)
 {
 	patch(smap_sites_entry_start, smap_sites_entry_end);
-	patch(smap_sites_uaccess_start, smap_sites_uaccess_end);
+	patch(smap_sites_copy_start, smap_sites_copy_end);
 }

@@ -10,31 +10,20 @@
 #include "domain/types.h"
 #include "lib/lib.h"
 
-#define FXSAVE_SIZE	   512
-#define FXSAVE_MXCSR	   24
-#define FXSAVE_MXCSR_MASK  28
-#define XSTATE_BV	   512 /* which components the area holds; the others are in their initial state */
-#define XSTATE_LEGACY	   3
-#define FCW_DEFAULT	   0x37f
-#define MXCSR_DEFAULT	   0x1f80
-#define MXCSR_MASK_DEFAULT 0xffbf
+#define FXSAVE_MXCSR  24
+#define FCW_DEFAULT   0x37f
+#define MXCSR_DEFAULT 0x1f80
 
-static uint32_t mxcsr_mask; /* bits that exist */
+static void set_xcr0(uint64_t value)
+{
+	__asm__ volatile("xsetbv" ::"c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+}
 
 void fpu_init_cpu(void)
 {
 	__asm__ volatile("fninit");
 	if (cpu_features.xcr0)
-		__asm__ volatile("xsetbv" ::"c"(0), "a"((uint32_t)cpu_features.xcr0),
-				 "d"((uint32_t)(cpu_features.xcr0 >> 32)));
-	if (!mxcsr_mask) {
-		static uint8_t area[FXSAVE_SIZE] __attribute__((aligned(16)));
-
-		__asm__ volatile("fxsave64 %0" : "=m"(area));
-		memcpy(&mxcsr_mask, area + FXSAVE_MXCSR_MASK, sizeof(mxcsr_mask));
-		if (!mxcsr_mask)
-			mxcsr_mask = MXCSR_MASK_DEFAULT;
-	}
+		set_xcr0(cpu_features.xcr0);
 }
 
 void fpu_init_state(void *area)
@@ -47,43 +36,15 @@ void fpu_init_state(void *area)
 	memcpy((char *)area + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
 }
 
-void fpu_set_legacy(void *area, const void *fxsave)
-{
-	uint32_t mxcsr;
-
-	fpu_init_state(area);
-	memcpy(area, fxsave, FXSAVE_SIZE);
-	memcpy(&mxcsr, (const char *)fxsave + FXSAVE_MXCSR, sizeof(mxcsr));
-	mxcsr &= mxcsr_mask; /* loading others faults */
-	memcpy((char *)area + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
-	if (cpu_features.xcr0)
-		*(uint64_t *)((char *)area + XSTATE_BV) = XSTATE_LEGACY;
-}
-
-void fpu_get_legacy(void *fxsave, const void *area)
-{
-	uint64_t present = XSTATE_LEGACY;
-	uint16_t fcw = FCW_DEFAULT;
-
-	memcpy(fxsave, area, FXSAVE_SIZE);
-	if (cpu_features.xcr0)
-		present = *(const uint64_t *)((const char *)area + XSTATE_BV);
-	/* XSAVE leaves the bytes of a component in its initial state as they were. */
-	if (!(present & 1)) {
-		memset(fxsave, 0, FXSAVE_MXCSR);
-		memset((char *)fxsave + 32, 0, 128);
-		memcpy(fxsave, &fcw, sizeof(fcw));
-	}
-	if (!(present & 2))
-		memset((char *)fxsave + 160, 0, 256);
-}
-
 void fpu_save(struct vcpu *v)
 {
 	uint32_t lo = (uint32_t)cpu_features.xcr0, hi = (uint32_t)(cpu_features.xcr0 >> 32);
 
 	if (v->pv.ctrlreg[0] & CR0_TS)
 		__asm__ volatile("clts");
+	/* The area holds every component, those too that this guest has switched off meanwhile. */
+	if (unlikely(v->pv.xcr0 != cpu_features.xcr0))
+		set_xcr0(cpu_features.xcr0);
 	if (cpu_features.xsaveopt)
 		__asm__ volatile("xsaveopt64 (%0)" ::"r"(v->fpu), "a"(lo), "d"(hi) : "memory");
 	else if (cpu_features.xcr0)
@@ -139,6 +100,8 @@ void fpu_restore(struct vcpu *v)
 		fpu_init_state(v->fpu);
 		fpu_load(v->fpu);
 	}
+	if (unlikely(v->pv.xcr0 != cpu_features.xcr0))
+		set_xcr0(v->pv.xcr0);
 	if (v->pv.ctrlreg[0] & CR0_TS)
 		write_cr0(read_cr0() | CR0_TS);
 }

@@ -3,6 +3,7 @@
 #include "boot/boot.h"
 #include "console/console.h"
 #include "cpu/cpu.h"
+#include "cpu/desc.h"
 #include "cpu/x86.h"
 #include "lib/errno.h"
 #include "lib/lib.h"
@@ -51,7 +52,7 @@ static const struct ioapic *find(unsigned int gsi, unsigned int *pin)
 }
 
 /* Vectors VECTOR_LEGACY to +15, all masked (8259A data sheet). */
-static void silence_8259s(void)
+void silence_8259s(void)
 {
 	outb(0x20, 0x11);
 	outb(0xa0, 0x11);
@@ -67,7 +68,6 @@ static void silence_8259s(void)
 
 void ioapic_init(void)
 {
-	silence_8259s();
 	for (unsigned int i = 0; i < acpi_info.ioapics && i < ARRAY_SIZE(ioapics); i++) {
 		struct ioapic *io = &ioapics[nr_ioapics];
 

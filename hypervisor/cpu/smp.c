@@ -132,7 +132,7 @@ static void wait_for_release(void *arg)
 void smp_run_alone(void (*fn)(void *arg), void *arg)
 {
 	cpumask_t others = READ_ONCE(cpu_online_mask) & ~((cpumask_t)1 << smp_processor_id());
-	unsigned int n = __builtin_popcountl(others), cpu;
+	unsigned int n = count_cpus(others), cpu;
 
 	spin_lock(&call_lock);
 	if (others) {
@@ -229,8 +229,8 @@ struct trampoline_vars {
 	uint32_t cr3, efer;
 	uint64_t entry;
 	uint32_t far_offset;
-	uint16_t far_selector, pad;
-	uint32_t gdt_base, gdt_pointer;
+	uint16_t far_selector, gdt_limit;
+	uint32_t gdt_base;
 } __packed;
 extern char trampoline_start[], trampoline_end[], trampoline_vars[];
 void ap_entry(void);

@@ -44,8 +44,6 @@ long_mode:
 gdt:
 	.quad	0
 	.quad	0x00af9b000000ffff
-gdt_pointer:
-	.word	15
 
 	.balign	8
 	/* struct trampoline_vars of smp.c; filled in there */
@@ -56,9 +54,8 @@ entry:		.quad 0
 	/* Offsets in the page, to which its address is added. */
 far_pointer:	.long long_mode - trampoline_start
 		.word 8
-		.word 0
-gdt_base:	.long gdt - trampoline_start
-		.long gdt_pointer - trampoline_start
+gdt_pointer:	.word 15
+		.long gdt - trampoline_start
 trampoline_end:
 
 	.text

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Access to guest memory and to what may fault; the copies themselves are in uaccess.S. */
+/* Access to guest memory and to what may fault; the copies themselves are in copy.S. */
 #include "cpu/asm.h"
 #include "cpu/cpu.h"
 #include "lib/errno.h"

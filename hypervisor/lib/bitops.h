@@ -50,6 +50,16 @@ static inline unsigned int highest_bit(uint64_t x)
 	return 63 - __builtin_clzl(x);
 }
 
+/* Not the compiler's built-in, which calls its library. */
+static inline unsigned int count_cpus(cpumask_t mask)
+{
+	unsigned int n = 0;
+
+	for (; mask; mask &= mask - 1)
+		n++;
+	return n;
+}
+
 #define for_each_cpu(cpu, mask)                                                                    \
 	for (cpumask_t cpu_rest_ = (mask);                                                         \
 	     cpu_rest_ && ((cpu) = lowest_bit(cpu_rest_), 1); cpu_rest_ &= cpu_rest_ - 1)

@@ -36,11 +36,6 @@ extern bool boot_alloc_over;
 /* Build the final address space: image with proper rights, direct map, per-CPU area of the boot CPU; switch to it. */
 void pagetable_init(void);
 extern bool direct_map_complete; /* phys_to_virt() works for all RAM; before: below 4 GiB */
-/*
- * PAT register of every CPU (cpu_init() writes it on each): WB WT UC- UC WC WP UC UC. It is what the
- * ABI's guests see, and what MAP_WC relies on.
- */
-#define HOST_PAT     0x0000050100070406UL
 #define MAP_RW	     0x1
 #define MAP_EXEC     0x2
 #define MAP_UNCACHED 0x4

@@ -73,9 +73,9 @@ static uint64_t pte_flags(unsigned int flags)
 	if (flags & MAP_USER)
 		e |= PTE_USER;
 	if (flags & MAP_UNCACHED)
-		e |= PTE_PCD | PTE_PWT; /* PAT entry 3 */
+		e |= PTE_PCD | PTE_PWT; /* entry 3 of PAT_VALUE */
 	else if (flags & MAP_WC)
-		e |= PTE_PAT; /* PAT entry 4 */
+		e |= PTE_PAT; /* entry 4 */
 	return e;
 }
 
@@ -420,7 +420,7 @@ void __init pagetable_init(void)
 	if (percpu_area_map(0))
 		panic("Out of memory for the stacks");
 
-	wrmsr(MSR_PAT, HOST_PAT);
+	wrmsr(MSR_PAT, PAT_VALUE);
 	write_cr0(read_cr0() | CR0_WP);
 	write_cr3(virt_to_phys(idle_root));
 	direct_map_complete = true;

@@ -15,11 +15,12 @@
  *	ss
  */
 #include "pv/internal.h"
+#include "cpu/asm.h"
 #include "event/event.h"
 #include "mm/mm.h"
 
-#define FRAME_WORDS  12
-#define TRAP_SYSCALL 0x100
+#define FRAME_WORDS	  12
+#define UPCALL_MASK_IN_CS (1UL << 32)
 /* What the CPU clears on a trap (SDM 3 6.12.1.3), and AC: it concerns the interrupted code alone. */
 #define EFLAGS_CLEARED (EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC)
 
@@ -31,20 +32,12 @@ static inline uint64_t rflags_view(const struct vcpu *v, uint64_t rflags, bool m
 	return masked ? rflags : rflags | EFLAGS_IF;
 }
 
-void pv_toggle_mode(struct vcpu *v)
-{
-	v->pv.kernel_mode = !v->pv.kernel_mode;
-	/* The active mode's GS base is in GS_BASE, the other's in KERNEL_GS_BASE. */
-	__asm__ volatile("swapgs" ::: "memory");
-	load_guest_cr3(v);
-}
-
 void pv_bounce(struct vcpu *v, uint64_t entry, unsigned int flags, uint32_t error_code,
 	       const char *what)
 {
 	struct cpu_user_regs *regs = &cpu_info()->guest_regs;
 	uint64_t frame[FRAME_WORDS], *top = frame + FRAME_WORDS, sp;
-	bool masked = v->vcpu_info->evtchn_upcall_mask;
+	bool masked = READ_ONCE(v->vcpu_info->evtchn_upcall_mask);
 	uint16_t cs = regs->cs;
 	size_t size;
 
@@ -63,7 +56,7 @@ void pv_bounce(struct vcpu *v, uint64_t entry, unsigned int flags, uint32_t erro
 	*--top = regs->ss;
 	*--top = regs->rsp;
 	*--top = rflags_view(v, regs->rflags, masked);
-	*--top = cs | (uint64_t)masked << 32;
+	*--top = cs | (masked ? UPCALL_MASK_IN_CS : 0);
 	*--top = regs->rip;
 	if (flags & BOUNCE_ERROR_CODE)
 		*--top = error_code;
@@ -88,7 +81,7 @@ void pv_bounce(struct vcpu *v, uint64_t entry, unsigned int flags, uint32_t erro
 	regs->ss = FLAT_KERNEL_SS;
 	regs->rflags &= ~(uint64_t)EFLAGS_CLEARED;
 	/* rcx and r11 are in the frame: the exit may use sysret. */
-	regs->entry_vector = TRAP_SYSCALL;
+	regs->entry_vector = TRAP_syscall;
 	if (flags & BOUNCE_MASK_EVENTS)
 		v->vcpu_info->evtchn_upcall_mask = 1;
 }

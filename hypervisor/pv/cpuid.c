@@ -87,7 +87,7 @@ static void leaf_7(uint32_t sub, uint32_t out[4])
 		out[EBX] &= SHOWN_7B;
 		out[ECX] &= SHOWN_7C;
 		out[EDX] &= SHOWN_7D;
-		if (!(read_cr4() & CR4_FSGSBASE))
+		if (!cpu_features.fsgsbase)
 			out[EBX] &= ~FSGSBASE_7B;
 		if (!has_avx()) {
 			out[EBX] &= ~AVX_7B;
@@ -239,7 +239,7 @@ static void hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_t sub, u
 		tsc_leaf(v, sub, out);
 		break;
 	case 5:
-		out[EBX] = highest_bit(max_mfn) + 1 + PAGE_SHIFT;
+		out[EBX] = highest_bit(max_mfn - 1) + 1 + PAGE_SHIFT;
 		break;
 	default:
 		break;

@@ -186,16 +186,14 @@ static bool write_guest_cr0(struct vcpu *v, uint64_t value)
 /* A new root, which may take several turns to validate: *again then. */
 static bool write_guest_cr3(struct vcpu *v, uint64_t value, bool *again)
 {
-	int rc = set_vcpu_root(v, (value & PTE_ADDR_MASK) >> PAGE_SHIFT, false);
+	int rc;
 
-	if (rc == -EINTR) {
-		*again = true;
-		return true;
-	}
-	if (rc)
-		return false;
-	load_guest_cr3(v);
-	return true;
+	/* The descriptors are where the tables map them: they are looked up again when used next. */
+	if (v->pv.ldt_mapped)
+		invalidate_ldt(v);
+	rc = set_vcpu_root(v, (value & PTE_ADDR_MASK) >> PAGE_SHIFT, false);
+	*again = rc == -EINTR;
+	return !rc || *again;
 }
 
 static bool write_cr(struct vcpu *v, unsigned int nr, uint64_t value, bool *again)

@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* Parts of a vCPU's state that have a hypercall of their own: stack, segment bases, TS, debug registers. */
+/*
+ * Parts of a vCPU's state that have a hypercall of their own: stack, segment bases, TS, debug registers;
+ * and the switch between the guest's two modes.
+ */
 #include "pv/internal.h"
+#include "cpu/asm.h"
 #include "lib/lib.h"
 #include "mm/layout.h"
 
 /* Debug registers (SDM 3 18.2) */
-#define DR6_ONES    0xffff0ff0UL /* read as 1 */
-#define DR6_ZEROES  0x1000UL	 /* read as 0, with all above bit 31 */
-#define DR7_ONES    0x400UL
-#define DR7_ZEROES  0xd800UL /* with all above bit 31 */
-#define DR7_GD	    0x2000UL
-#define DR7_ENABLED 0xffUL
-#define DR_TYPE_IO  2
+#define DR6_ZEROES 0x1000UL /* read as 0, with all above bit 31 */
+#define DR7_ZEROES 0xd800UL /* the same */
+#define DR7_GD	   0x2000UL
+#define DR_TYPE_IO 2
+
+void pv_toggle_mode(struct vcpu *v)
+{
+	v->pv.kernel_mode = !v->pv.kernel_mode;
+	/* The active mode's GS base is in GS_BASE, the other's in KERNEL_GS_BASE. */
+	__asm__ volatile("swapgs" ::: "memory");
+	load_guest_cr3(v);
+}
 
 long do_stack_switch(unsigned long ss, unsigned long sp)
 {
@@ -28,18 +37,16 @@ long do_stack_switch(unsigned long ss, unsigned long sp)
  */
 static void load_user_gs(uint16_t selector)
 {
+	uint32_t value = selector;
+
 	__asm__ volatile("swapgs\n"
-			 "1:	mov %w0, %%gs\n"
-			 "2:	swapgs\n"
-			 "	.pushsection .text.fixup, \"ax\"\n"
-			 "3:	xor %k0, %k0\n"
-			 "	jmp 1b\n"
-			 "	.popsection\n"
-			 "	.pushsection .fixup, \"a\"\n"
-			 "	.balign 4\n"
-			 "	.long 1b - ., 3b - .\n"
-			 "	.popsection"
-			 : "+r"(selector)
+			 "1: mov %0, %%gs\n\t"
+			 "swapgs\n\t"
+			 ".pushsection .text.fixup, \"ax\"\n"
+			 "2: xor %0, %0\n\t"
+			 "jmp 1b\n\t"
+			 ".popsection\n\t" FIXUP_ASM("1b", "2b")
+			 : "+r"(value)
 			 :
 			 : "memory", "cc");
 }
@@ -90,15 +97,15 @@ static void load_debugregs(const struct vcpu *v)
 {
 	const uint64_t *dr = v->pv.debugreg;
 
-	if (dr[7] & DR7_ENABLED) {
-		__asm__ volatile("mov %0, %%dr7" ::"r"(DR7_ONES)); /* none fires meanwhile */
-		__asm__ volatile("mov %0, %%dr0" ::"r"(dr[0]));
-		__asm__ volatile("mov %0, %%dr1" ::"r"(dr[1]));
-		__asm__ volatile("mov %0, %%dr2" ::"r"(dr[2]));
-		__asm__ volatile("mov %0, %%dr3" ::"r"(dr[3]));
-		__asm__ volatile("mov %0, %%dr6" ::"r"(DR6_ONES));
+	if (dr[7] & DR7_ACTIVE) {
+		write_dr7(DR7_RESET); /* none fires meanwhile */
+		write_dr0(dr[0]);
+		write_dr1(dr[1]);
+		write_dr2(dr[2]);
+		write_dr3(dr[3]);
+		write_dr6(DR6_RESET);
 	}
-	__asm__ volatile("mov %0, %%dr7" ::"r"(dr[7]));
+	write_dr7(dr[7]);
 }
 
 /* I/O breakpoints would fire in the hypervisor, which does the guest's port accesses. */
@@ -133,10 +140,10 @@ long do_set_debugreg(int reg, unsigned long value)
 			return -EPERM;
 		break;
 	case 6:
-		value = ((uint32_t)value & ~DR6_ZEROES) | DR6_ONES;
+		value = ((uint32_t)value & ~DR6_ZEROES) | DR6_RESET;
 		break;
 	case 7:
-		value = ((uint32_t)value & ~DR7_ZEROES) | DR7_ONES;
+		value = ((uint32_t)value & ~DR7_ZEROES) | DR7_RESET;
 		if (value & DR7_GD || has_io_breakpoint(value))
 			return -EPERM;
 		break;

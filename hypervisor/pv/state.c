@@ -10,8 +10,8 @@ int vcpu_pv_init(struct vcpu *v)
 	v->pv.kernel_ss = FLAT_KERNEL_SS;
 	v->pv.event.mask_events = true;
 	v->pv.event_cs = v->pv.failsafe_cs = FLAT_KERNEL_CS;
-	v->pv.debugreg[6] = 0xffff0ff0;
-	v->pv.debugreg[7] = 0x400;
+	v->pv.debugreg[6] = DR6_RESET;
+	v->pv.debugreg[7] = DR7_RESET;
 	v->pv.xcr0 = cpu_features.xcr0;
 	return 0;
 }

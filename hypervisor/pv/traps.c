@@ -7,7 +7,6 @@
 #include "lib/lib.h"
 #include "mm/mm.h"
 
-#define DR6_DEFAULT 0xffff0ff0UL
 #define VECTORS_WITH_ERROR_CODE                                                          \
 	(1U << TRAP_DF | 1U << TRAP_TS | 1U << TRAP_NP | 1U << TRAP_SS | 1U << TRAP_GP | \
 	 1U << TRAP_PF | 1U << TRAP_AC | 1U << TRAP_CP)
@@ -146,13 +145,12 @@ static void device_not_available(struct vcpu *v)
 
 static void debug(struct vcpu *v)
 {
-	uint64_t dr6;
+	uint64_t dr6 = read_dr6();
 
-	__asm__ volatile("mov %%dr6, %0" : "=r"(dr6));
-	__asm__ volatile("mov %0, %%dr6" ::"r"(DR6_DEFAULT));
+	write_dr6(DR6_RESET);
 	/* Bits set by the event add up until the guest clears them; those that are 1 by default (RTM) go to 0. */
-	v->pv.debugreg[6] |= dr6 & ~DR6_DEFAULT;
-	v->pv.debugreg[6] &= dr6 | ~DR6_DEFAULT;
+	v->pv.debugreg[6] |= dr6 & ~(uint64_t)DR6_RESET;
+	v->pv.debugreg[6] &= dr6 | ~(uint64_t)DR6_RESET;
 	pv_inject_trap(v, TRAP_DB, 0);
 }
 

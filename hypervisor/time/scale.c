@@ -8,16 +8,15 @@
 
 void scale_set_frequency(struct time_scale *s, uint64_t tsc_hz)
 {
-	/* mul / 2^32 * 2^shift = 10^9 / tsc_hz, with mul in about [2^31, 2^32). */
-	uint64_t hz = tsc_hz;
-	int shift = 0;
+	/* mul / 2^32 * 2^shift = 10^9 / tsc_hz, with tsc_hz * 2^shift in (10^9, 2 * 10^9]. */
+	int up = 0, down = 0;
 
-	for (; hz > 2 * NS_PER_SEC; hz >>= 1)
-		shift--;
-	for (; hz <= NS_PER_SEC; hz <<= 1)
-		shift++;
-	s->mul = mul_div(NS_PER_SEC << max(-shift, 0), 1UL << 32, tsc_hz << max(shift, 0));
-	s->shift = shift;
+	while ((tsc_hz - 1) >> down >= 2 * NS_PER_SEC)
+		down++;
+	while (tsc_hz << up <= NS_PER_SEC)
+		up++;
+	s->mul = mul_div(NS_PER_SEC << down, 1UL << 32, tsc_hz << up);
+	s->shift = up - down;
 }
 
 uint64_t scale_to_tsc(const struct time_scale *s, stime_t t)

@@ -14,6 +14,7 @@
 #include "cpu/cpu.h"
 #include "cpu/x86.h"
 #include "domain/domain.h"
+#include "lib/bitops.h"
 #include "lib/lib.h"
 #include "mm/mm.h"
 
@@ -249,7 +250,7 @@ static void refine(void *data)
 	}
 	tsc_khz = (hz + 500) / 1000;
 	change.hz = hz;
-	change.others = __builtin_popcountl(others);
+	change.others = count_cpus(others);
 	if (others)
 		smp_call(others, change_others, NULL);
 	change_scale();

@@ -4,7 +4,7 @@
 
 #define EFAULT_NEGATIVE -14
 
-SMAP_SITES_BEGIN(smap_sites_uaccess)
+SMAP_SITES_BEGIN(smap_sites_copy)
 
 	.text
 
@@ -76,6 +76,6 @@ ENTRY(copy_safe)
 	FIXUP(1b, 2b)
 END(copy_safe)
 
-SMAP_SITES_END(smap_sites_uaccess)
+SMAP_SITES_END(smap_sites_copy)
 
 	.section .note.GNU-stack, "", @progbits
