@@ -15,6 +15,14 @@
 
 static uint64_t entry_tsc __initdata;
 
+/* Not __init: it gives the memory of what is back. */
+static void __attribute__((noreturn)) end_boot(void)
+{
+	discard_boot_memory();
+	vcpu_pause_flag_clear(dom0->vcpu[0], VPF_DOWN);
+	idle_loop();
+}
+
 static void __init __attribute__((noreturn)) boot_on_final_stack(void)
 {
 	cpu_init(0);
@@ -36,9 +44,7 @@ static void __init __attribute__((noreturn)) boot_on_final_stack(void)
 	printk(LOG_INFO "Memory: %lu of %lu KiB left\n", free_frames() * 4, total_frames() * 4);
 	printk(LOG_INFO "Boot took %lu kilocycles\n", (rdtsc() - entry_tsc) / 1000);
 	console_end_boot();
-	discard_boot_memory();
-	vcpu_pause_flag_clear(dom0->vcpu[0], VPF_DOWN);
-	reset_stack_and_jump(idle_loop);
+	reset_stack_and_jump(end_boot);
 }
 
 /* From head.S, on the boot stack: the boot CPU alone, paging on, interrupts off. */
