@@ -22,7 +22,7 @@ ifneq ($(wildcard hypervisor/cpu/asm-offsets.c),)
 $(filter %.S.o,$(hypervisor-obj)): $(asm-offsets)
 endif
 
-hypervisor-link = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
+hypervisor-link = $(CC) -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--gc-sections -Wl,--no-warn-rwx-segments -Wl,-T,$(hypervisor-lds)
 hypervisor-lds := $(BUILD)/hypervisor/hypervisor.lds
 

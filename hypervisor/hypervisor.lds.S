@@ -14,7 +14,9 @@ PHDRS
 	text PT_LOAD FLAGS(5);
 	rodata PT_LOAD FLAGS(4);
 	data PT_LOAD FLAGS(6);
-	init PT_LOAD FLAGS(7);
+	init_text PT_LOAD FLAGS(5);
+	init_data PT_LOAD FLAGS(6);
+	init_bss PT_LOAD FLAGS(6); /* alone, or its alignment would make a hole in the file */
 	symbols PT_LOAD FLAGS(4);
 }
 
@@ -70,20 +72,24 @@ SECTIONS
 		data_end = .;
 	} :data
 
-	.init : AT(ADDR(.init) - IMAGE_VIRT_START) {
+	.init.text : AT(ADDR(.init.text) - IMAGE_VIRT_START) {
 		init_start = .;
 		KEEP(*(.init.entry))
 		*(.init.text .init.text.*)
 		. = ALIGN(4096);
 		init_text_end = .;
+	} :init_text
+
+	.init.data : AT(ADDR(.init.data) - IMAGE_VIRT_START) {
 		*(.init.data .init.data.* .init.rodata .init.rodata.*)
-	} :init
+		. = ALIGN(4096);
+	} :init_data
 
 	.init.bss : AT(ADDR(.init.bss) - IMAGE_VIRT_START) {
 		*(.init.bss .init.bss.*)
 		. = ALIGN(4096);
 		init_end = .;
-	} :init
+	} :init_bss
 
 	/* Last, so that the names of a first link change no address of the second. */
 	.symbols : AT(ADDR(.symbols) - IMAGE_VIRT_START) {

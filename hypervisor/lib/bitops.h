@@ -5,7 +5,7 @@
 
 #include "lib/types.h"
 
-#define BITS_PER_LONG 64
+#define BITS_PER_LONG	 64
 #define BITS_TO_LONGS(n) DIV_ROUND_UP(n, BITS_PER_LONG)
 
 static inline bool test_bit(unsigned long nr, const void *map)
@@ -60,8 +60,8 @@ static inline unsigned int count_cpus(cpumask_t mask)
 	return n;
 }
 
-#define for_each_cpu(cpu, mask)                                                                    \
-	for (cpumask_t cpu_rest_ = (mask);                                                         \
-	     cpu_rest_ && ((cpu) = lowest_bit(cpu_rest_), 1); cpu_rest_ &= cpu_rest_ - 1)
+#define for_each_cpu(cpu, mask)                                                             \
+	for (cpumask_t cpu_rest_ = (mask); cpu_rest_ && ((cpu) = lowest_bit(cpu_rest_), 1); \
+	     cpu_rest_ &= cpu_rest_ - 1)
 
 #endif

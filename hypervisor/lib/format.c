@@ -194,10 +194,8 @@ int format_va(char *buf, size_t size, const char *fmt, va_list ap)
 		case 'i': {
 			int64_t n = s.length == sizeof(long) ? va_arg(ap, long) : va_arg(ap, int);
 
-			if (s.length == sizeof(short))
-				n = (short)n;
-			else if (s.length == sizeof(char))
-				n = (signed char)n;
+			/* Sign-extended from the length that was named. */
+			n = (int64_t)((uint64_t)n << (64 - 8 * s.length)) >> (64 - 8 * s.length);
 			put_signed(&o, &s, n);
 			break;
 		}

@@ -24,12 +24,12 @@ char *strstr(const char *haystack, const char *needle);
 
 /* The compiler knows these: small constant sizes become a few moves, the rest calls of the functions above. */
 #ifndef UNIT_TEST
-#define memcpy(d, s, n) __builtin_memcpy(d, s, n)
+#define memcpy(d, s, n)	 __builtin_memcpy(d, s, n)
 #define memmove(d, s, n) __builtin_memmove(d, s, n)
-#define memset(d, c, n) __builtin_memset(d, c, n)
-#define memcmp(a, b, n) __builtin_memcmp(a, b, n)
-#define strlen(s) __builtin_strlen(s)
-#define strcmp(a, b) __builtin_strcmp(a, b)
+#define memset(d, c, n)	 __builtin_memset(d, c, n)
+#define memcmp(a, b, n)	 __builtin_memcmp(a, b, n)
+#define strlen(s)	 __builtin_strlen(s)
+#define strcmp(a, b)	 __builtin_strcmp(a, b)
 #endif
 
 /* Copies at most size - 1 bytes and always ends dst with a NUL (size > 0). Returns strlen(src). */
@@ -60,18 +60,18 @@ void panic(const char *fmt, ...) __printf(1, 2) __attribute__((noreturn)); /* co
 void bug(const char *file, int line, const char *what) __attribute__((noreturn, cold));
 
 #define BUG() bug(__FILE__, __LINE__, "BUG")
-#define BUG_ON(c)                                                                                  \
-	do {                                                                                       \
-		if (unlikely(c))                                                                   \
-			bug(__FILE__, __LINE__, #c);                                               \
+#define BUG_ON(c)                                    \
+	do {                                         \
+		if (unlikely(c))                     \
+			bug(__FILE__, __LINE__, #c); \
 	} while (0)
 #ifdef DEBUG
 #define ASSERT(c) BUG_ON(!(c))
 #else
-#define ASSERT(c)                                                                                  \
-	do {                                                                                       \
-		if (0 && (c)) {                                                                    \
-		}                                                                                  \
+#define ASSERT(c)               \
+	do {                    \
+		if (0 && (c)) { \
+		}               \
 	} while (0)
 #endif
 

@@ -15,7 +15,10 @@ typedef struct spinlock {
 	uint16_t head; /* the ticket that holds the lock */
 } spinlock_t;
 
-#define SPINLOCK_INIT {0}
+#define SPINLOCK_INIT \
+	{             \
+		0     \
+	}
 
 void spin_lock_slow(spinlock_t *l, uint16_t ticket); /* lib/spinlock.c */
 

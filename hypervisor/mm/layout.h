@@ -20,21 +20,21 @@
 #define U64(x) x##UL
 #endif
 
-#define HV_FIRST_SLOT 256
-#define HV_LAST_SLOT 271
-#define HV_VIRT_START U64(0xffff800000000000)
-#define HV_VIRT_END U64(0xffff880000000000)
+#define HV_FIRST_SLOT	      256
+#define HV_LAST_SLOT	      271
+#define HV_VIRT_START	      U64(0xffff800000000000)
+#define HV_VIRT_END	      U64(0xffff880000000000)
 
-#define M2P_RO_VIRT_START U64(0xffff800000000000)
-#define VMAP_VIRT_START U64(0xffff808000000000)
-#define VMAP_VIRT_END U64(0xffff810000000000)
-#define M2P_RW_VIRT_START U64(0xffff810000000000)
-#define PERCPU_VIRT_START U64(0xffff818000000000)
+#define M2P_RO_VIRT_START     U64(0xffff800000000000)
+#define VMAP_VIRT_START	      U64(0xffff808000000000)
+#define VMAP_VIRT_END	      U64(0xffff810000000000)
+#define M2P_RW_VIRT_START     U64(0xffff810000000000)
+#define PERCPU_VIRT_START     U64(0xffff818000000000)
 #define FRAMETABLE_VIRT_START U64(0xffff820000000000)
-#define IMAGE_VIRT_START U64(0xffff828000000000)
-#define IMAGE_PHYS_START U64(0x200000) /* where GRUB puts the image */
-#define DIRECTMAP_VIRT_START U64(0xffff830000000000)
-#define DIRECTMAP_VIRT_END U64(0xffff880000000000)
+#define IMAGE_VIRT_START      U64(0xffff828000000000)
+#define IMAGE_PHYS_START      U64(0x200000) /* where GRUB puts the image */
+#define DIRECTMAP_VIRT_START  U64(0xffff830000000000)
+#define DIRECTMAP_VIRT_END    U64(0xffff880000000000)
 
 /*
  * Per-CPU area, PERCPU_AREA_SIZE bytes at percpu_area(cpu):
@@ -47,15 +47,15 @@
  *	LDT window	16 pages: the current vCPU's LDT, mapped page by page on first use
  *	STUB		syscall entry stubs, read-only and executable
  */
-#define PERCPU_AREA_SHIFT 19
-#define PERCPU_AREA_SIZE U64(0x80000)
-#define STACK_SHIFT 15
-#define STACK_SIZE U64(0x8000)
-#define PERCPU_IST_OFFSET U64(0x1000)	/* + 0x2000 * n, one page each */
-#define PERCPU_STACK_OFFSET U64(0x8000)	/* its first page is a guard page */
-#define PERCPU_GDT_OFFSET U64(0x20000)
-#define PERCPU_LDT_OFFSET U64(0x30000)
-#define PERCPU_STUB_OFFSET U64(0x40000)
+#define PERCPU_AREA_SHIFT   19
+#define PERCPU_AREA_SIZE    U64(0x80000)
+#define STACK_SHIFT	    15
+#define STACK_SIZE	    U64(0x8000)
+#define PERCPU_IST_OFFSET   U64(0x1000) /* + 0x2000 * n, one page each */
+#define PERCPU_STACK_OFFSET U64(0x8000) /* its first page is a guard page */
+#define PERCPU_GDT_OFFSET   U64(0x20000)
+#define PERCPU_LDT_OFFSET   U64(0x30000)
+#define PERCPU_STUB_OFFSET  U64(0x40000)
 
 #ifndef __ASSEMBLY__
 #include "lib/types.h"
