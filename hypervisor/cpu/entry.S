@@ -211,7 +211,7 @@ iret_fault_entry:
 	sub	$8, %rsp
 	SAVE_REGS
 	mov	%rsp, %rdi
-	call	iret_fault
+	call	pv_iret_fault
 	jmp	exit_to_guest
 
 /* void return_to_guest(void) */

@@ -34,7 +34,6 @@ void trap_from_hypervisor(struct cpu_user_regs *regs);
 void interrupt_dispatch(struct cpu_user_regs *regs);
 void ist_trap_from_guest(struct cpu_user_regs *regs);
 void ist_trap_from_hypervisor(struct cpu_user_regs *regs);
-void iret_fault(struct cpu_user_regs *regs);
 
 static void set_gate(unsigned int vector, uint16_t selector, unsigned int ist)
 {
@@ -139,22 +138,6 @@ void trap_from_hypervisor(struct cpu_user_regs *regs)
 		guest->error_code = regs->error_code;
 	}
 	regs->rip = fixup_resume(f);
-}
-
-/* The frame that current was to be given is one that iretq refuses. */
-void iret_fault(struct cpu_user_regs *regs)
-{
-	uint16_t sel;
-
-	__asm__ volatile("mov %%ds, %0" : "=r"(sel));
-	regs->ds = sel;
-	__asm__ volatile("mov %%es, %0" : "=r"(sel));
-	regs->es = sel;
-	__asm__ volatile("mov %%fs, %0" : "=r"(sel));
-	regs->fs = sel;
-	__asm__ volatile("mov %%gs, %0" : "=r"(sel));
-	regs->gs = sel;
-	pv_inject_failsafe(current);
 }
 
 /* ---- machine check (SDM 3 15) ---- */

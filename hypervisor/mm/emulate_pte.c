@@ -482,8 +482,7 @@ bool mm_emulate_pte_write(struct vcpu *v, vaddr_t va, struct cpu_user_regs *regs
 	unsigned int len;
 	int rc;
 
-	if (!(d->mm.vm_assist & 1U << VMASST_TYPE_writable_pagetables) ||
-	    !guest_range_ok(va & ~7UL, 8))
+	if (!guest_range_ok(va & ~7UL, 8))
 		return false;
 	len = fetch_instruction(insn, regs->rip);
 	if (!pte_write_decode(insn, len, regs, &w))

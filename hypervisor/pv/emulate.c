@@ -374,25 +374,43 @@ bool pv_emulate_privileged(struct cpu_user_regs *regs)
 	return true;
 }
 
+#define FORCED_PREFIX_LENGTH 5
+#define FORCED_CPUID_LENGTH  7
+
+/* The instruction behind the prefix runs into a page that cannot be read: its fetch would have faulted. */
+static bool forced_fetch_fault(struct vcpu *v, vaddr_t rip)
+{
+	vaddr_t va = (rip + FORCED_PREFIX_LENGTH) | ~PAGE_MASK;
+
+	/* The first byte of the instruction, or of the page into which it runs. */
+	va = va + 1 < rip + FORCED_CPUID_LENGTH ? va + 1 : rip + FORCED_PREFIX_LENGTH;
+	if (!guest_range_ok(va, 1))
+		return false;
+	pv_inject_page_fault(v, va, cpu_features.nx ? PFEC_INSN : 0);
+	return true;
+}
+
 /* ud2; "xen"; cpuid: CPUID as the hypervisor wants it seen (public/arch-x86/xen.h: XEN_CPUID). */
 bool pv_emulate_forced(struct cpu_user_regs *regs)
 {
 	static const uint8_t forced_cpuid[8] = {0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2};
-	const uint64_t seven_bytes = UINT64_MAX >> 8;
 	struct vcpu *v = current;
 	uint64_t expected, found = 0;
 	uint32_t out[4];
 
-	if (copy_from_guest(&found, regs->rip, 7))
-		return false;
 	memcpy(&expected, forced_cpuid, sizeof(expected));
-	if ((found & seven_bytes) != expected)
+	if (unlikely(copy_from_guest(&found, regs->rip, FORCED_CPUID_LENGTH))) {
+		found = 0;
+		return copy_from_guest(&found, regs->rip, FORCED_PREFIX_LENGTH) == 0 &&
+		       found == (expected & UINT64_MAX >> 24) && forced_fetch_fault(v, regs->rip);
+	}
+	if (found != expected)
 		return false;
 	pv_cpuid(v, (uint32_t)regs->rax, (uint32_t)regs->rcx, out);
 	regs->rax = out[0];
 	regs->rbx = out[1];
 	regs->rcx = out[2];
 	regs->rdx = out[3];
-	retire(v, regs, 7);
+	retire(v, regs, FORCED_CPUID_LENGTH);
 	return true;
 }

@@ -133,7 +133,12 @@ HYPERCALL(console_io, a, b, c)
 HYPERCALL(physdev_op_compat, a)
 HYPERCALL(vm_assist, a, b)
 HYPERCALL(update_va_mapping_otherdomain, a, b, c, (domid_t)d)
-HYPERCALL(iret)
+
+static long hc_iret(ARGS)
+{
+	return unlikely(in_multicall()) ? -EINVAL : do_iret();
+}
+
 HYPERCALL(vcpu_op, a, b, c)
 HYPERCALL(set_segment_base, a, b)
 HYPERCALL(mmuext_op, a, b, c, d)
@@ -218,8 +223,8 @@ static long continue_multicall(struct multicall_state *m, vaddr_t list, unsigned
 
 /*
  * Run the entries in order, each one's result into itself. -EINVAL inside a multicall, -EFAULT when the
- * list cannot be read or written. An iret entry is carried out and ends the call, with nothing of the
- * list read or written after it: the guest may be in user mode then, on other page tables (XSA-213).
+ * list cannot be read or written. iret has no place in it (-EINVAL): after it the guest may be in user
+ * mode, on other page tables, and what follows would be done with the kernel's rights (XSA-213).
  */
 static long do_multicall(vaddr_t list, unsigned int count)
 {
@@ -238,10 +243,6 @@ static long do_multicall(vaddr_t list, unsigned int count)
 			return continue_multicall(m, list, count - i);
 		if (copy_from_guest(e, list, sizeof(*e)))
 			goto fault;
-		if (unlikely(e->op == __HYPERVISOR_iret)) {
-			m->active = false;
-			return do_iret();
-		}
 		m->continued = false;
 		result = dispatch(e->op, e->args[0], e->args[1], e->args[2], e->args[3], e->args[4],
 				  e->args[5]);

@@ -30,8 +30,11 @@ void trap_from_guest(struct cpu_user_regs *regs);
  * gives the guest rcx = rip, r11 = rflags, flat 64-bit cs and ss. Whoever sets another cs or ss, or
  * an rcx or r11 that counts (iret hypercall), sets regs->entry_vector = 0: the exit is by iretq then.
  */
-/* The guest's iret or segment load failed in the hypervisor: queue its failsafe callback. v ==
- * current; the selectors to be pushed are in the registers' ds, es, fs, gs. (traps.c, context.c) */
+/* The CPU refused what the exit's iretq was to load: the guest gets that exception (entry_vector,
+ * error_code), with what was to be loaded as the interrupted state. (cpu/traps.c) */
+void pv_iret_fault(struct cpu_user_regs *regs);
+/* A segment load of the guest's failed in the hypervisor: queue its failsafe callback. v == current;
+ * the selectors to be pushed are in the registers' ds, es, fs, gs. (cpu/context.c) */
 void pv_inject_failsafe(struct vcpu *v);
 
 /* Queue an exception for the current vCPU: a frame on its kernel stack, registers at its handler.

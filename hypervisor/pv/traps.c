@@ -71,11 +71,20 @@ static void page_fault(struct vcpu *v, struct cpu_user_regs *regs)
 		if (descriptor_fault(v, cr2, error_code))
 			return;
 	} else if (error_code == (PFEC_PRESENT | PFEC_WRITE | PFEC_USER) && v->pv.kernel_mode &&
-		   v->domain->mm.vm_assist & (1U << VMASST_TYPE_writable_pagetables) &&
 		   mm_emulate_pte_write(v, cr2, regs)) {
 		return;
 	}
 	pv_inject_page_fault(v, cr2, error_code);
+}
+
+void pv_iret_fault(struct cpu_user_regs *regs)
+{
+	struct vcpu *v = current;
+
+	if (regs->entry_vector != TRAP_PF)
+		pv_inject_trap(v, regs->entry_vector, regs->error_code);
+	else if (!descriptor_fault(v, read_cr2(), regs->error_code))
+		pv_inject_page_fault(v, read_cr2(), regs->error_code);
 }
 
 /*
