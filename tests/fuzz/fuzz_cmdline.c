@@ -14,9 +14,9 @@
 /* Any text as a command line: variables change only within their bounds, complaints hold whole words. */
 static struct {
 	bool flag;
-	char guard1[15];
-	char text[16];
-	char guard2[16];
+	char guard1[3];
+	char text[4];
+	char guard2[4];
 	unsigned int number;
 	uint64_t size;
 } v;
@@ -29,8 +29,8 @@ static int parse_custom(const char *value)
 static const struct option table[] = {
     {.name = "noreboot", .kind = OPTION_BOOL, .var = &v.flag, .help = "h"},
     {.name = "n", .kind = OPTION_UINT, .var = &v.number, .help = "h"},
-    {.name = "mem_a", .kind = OPTION_SIZE, .var = &v.size, .help = "h"},
-    {.name = "text", .kind = OPTION_STRING, .var = v.text, .len = sizeof(v.text), .help = "h"},
+    {.name = "m_", .kind = OPTION_SIZE, .var = &v.size, .help = "h"},
+    {.name = "t", .kind = OPTION_STRING, .var = v.text, .len = sizeof(v.text), .help = "h"},
     {.name = "no", .kind = OPTION_CUSTOM, .parse = parse_custom, .help = "h"},
 };
 
