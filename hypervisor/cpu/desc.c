@@ -124,8 +124,8 @@ static void *alloc_page_for(unsigned int cpu)
 }
 
 /*
- * The stack's top page a second time below the stack, where cpu_info() looks from an IST stack; the
- * GDT window.
+ * The stack's top page a second time below the stack, where cpu_info() looks from an IST stack: only
+ * to be read, so that nothing is pushed there by a stack that has overflowed. The GDT window.
  */
 static void init_windows(unsigned int cpu)
 {
@@ -133,7 +133,7 @@ static void init_windows(unsigned int cpu)
 	uint64_t *top = percpu_window_pte(cpu, PERCPU_STACK_OFFSET + STACK_SIZE - PAGE_SIZE);
 	uint64_t *page = alloc_page_for(cpu);
 
-	*percpu_window_pte(cpu, PERCPU_STACK_OFFSET - PAGE_SIZE) = *top;
+	*percpu_window_pte(cpu, PERCPU_STACK_OFFSET - PAGE_SIZE) = *top & ~(uint64_t)PTE_RW;
 	for (unsigned int i = 0; i < WINDOW_PAGES; i++)
 		*percpu_window_pte(cpu, PERCPU_GDT_OFFSET + i * PAGE_SIZE) = none;
 	*percpu_window_pte(cpu, PERCPU_GDT_OFFSET + GDT_HV_PAGE * PAGE_SIZE) =
