@@ -5,14 +5,14 @@
  * long HYPERVISOR_callback_op(int cmd, const void *arg)
  *   IN  cmd  CALLBACKOP_*
  *   IN  arg  struct callback_register or callback_unregister
- *   returns 0; -EINVAL: unknown type, address that is not canonical, or a callback that cannot be
- *   unregistered; -ENOSYS: unknown cmd
+ *   returns 0; -EINVAL: address that is not canonical, or a callback that cannot be unregistered;
+ *   -ENOSYS: unknown cmd or type
  * All but NMI are set for the calling vCPU alone. What the kernel finds on its stack stands in
  * arch-x86/xen-x86_64.h; no frame has an error code.
  *
  * long HYPERVISOR_set_callbacks(unsigned long event, unsigned long failsafe, unsigned long syscall)
  *   the old form: event, failsafe and syscall at once, syscall masking no events and failsafe
- *   masking them; returns 0
+ *   masking them; returns 0; -EINVAL: an address is not canonical
  */
 #ifndef __XEN_PUBLIC_CALLBACK_H__
 #define __XEN_PUBLIC_CALLBACK_H__
@@ -61,7 +61,7 @@ struct callback_register {
 typedef struct callback_register callback_register_t;
 DEFINE_XEN_GUEST_HANDLE(callback_register_t);
 
-/* Only NMI and sysenter can be unregistered. */
+/* Only NMI can be unregistered. */
 struct callback_unregister {
 	uint16_t type; /* CALLBACKTYPE_* */
 	uint16_t _unused;

@@ -67,8 +67,10 @@ struct xen_domctl_createdomain {
 	struct xen_arch_domainconfig arch; /* IN */
 };
 
-/* destroydomain, pausedomain, unpausedomain, resumedomain, soft_reset: no arguments. -ERESTART does not
- * reach the caller: destruction goes on by itself, and dominfo shows it dying until it is done. */
+/*
+ * pausedomain, unpausedomain (counted), resumedomain (after a shutdown), soft_reset: no arguments.
+ * destroydomain: no arguments; what others still use of its memory keeps it, dying, until they let go.
+ */
 
 /* getdomaininfo: OUT. A domain with that number or, if there is none, -ESRCH. */
 struct xen_domctl_getdomaininfo {

@@ -4,7 +4,7 @@
  *
  * Notes stand in a PT_NOTE segment (or a section of type SHT_NOTE) under the name "Xen". Numbers are 4 or
  * 8 bytes long, as the size of the note says; strings end with a zero byte. Notes that are not needed
- * are ignored; a PV image must have ENTRY, or else the ELF header's entry is used.
+ * are ignored.
  */
 #ifndef __XEN_PUBLIC_ELFNOTE_H__
 #define __XEN_PUBLIC_ELFNOTE_H__
@@ -12,7 +12,7 @@
 /* String: NAME=VALUE, free for the image's own use. */
 #define XEN_ELFNOTE_INFO 0
 
-/* Number: virtual address of the first instruction. */
+/* Number: virtual address of the first instruction. Default: the entry in the ELF header. */
 #define XEN_ELFNOTE_ENTRY 1
 
 /* Number: virtual address of a page of the image that becomes the hypercall page

@@ -171,7 +171,8 @@ typedef struct evtchn_reset evtchn_reset_t;
 /*
  * init_control: registers the control block of one vCPU and, at the first call, switches the domain to the
  * FIFO form. Events that are pending then are lost: call it for all vCPUs before binding anything.
- * -EINVAL: the block crosses its page or is not 8-byte aligned; -ENOENT: no such vCPU.
+ * -EINVAL: the block crosses its page or is not 8-byte aligned; -ENOENT: no such vCPU; -ENOSYS: there is only
+ * the two-level form, go on with that.
  */
 struct evtchn_init_control {
 	uint64_t control_gfn; /* IN: frame of the control block (machine frame for PV) */
@@ -182,13 +183,16 @@ struct evtchn_init_control {
 };
 typedef struct evtchn_init_control evtchn_init_control_t;
 
-/* expand_array: adds a page to the end of the event array, FIFO form. -ENOSPC: the array is complete. */
+/*
+ * expand_array: adds a page to the end of the event array. -EOPNOTSUPP: the domain has the two-level form;
+ * -ENOSPC: the array is complete.
+ */
 struct evtchn_expand_array {
 	uint64_t array_gfn; /* IN: its frame (machine frame for PV), filled with 0 */
 };
 typedef struct evtchn_expand_array evtchn_expand_array_t;
 
-/* set_priority: the queue of a channel, FIFO form (accepted without effect in the two-level form). */
+/* set_priority: the queue of a channel. -ENOSYS: the domain has the two-level form. */
 struct evtchn_set_priority {
 	evtchn_port_t port; /* IN */
 	uint32_t priority;  /* IN: EVTCHN_FIFO_PRIORITY_MAX to _MIN */

@@ -198,9 +198,9 @@ DEFINE_XEN_GUEST_HANDLE(gnttab_unmap_grant_ref_t);
  * count must be 1. A PV guest maps them itself. The table never shrinks.
  */
 struct gnttab_setup_table {
-	domid_t dom;	    /* IN */
-	uint32_t nr_frames; /* IN */
-	int16_t status;	    /* OUT: GNTST_*; -EINVAL of the call: more than query_size allows */
+	domid_t dom;				/* IN */
+	uint32_t nr_frames;			/* IN */
+	int16_t status;				/* OUT: GNTST_*; general_error: more than may be */
 	XEN_GUEST_HANDLE(xen_pfn_t) frame_list; /* OUT: nr_frames elements */
 };
 typedef struct gnttab_setup_table gnttab_setup_table_t;

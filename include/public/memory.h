@@ -28,8 +28,8 @@
  * increase_reservation  gives the domain new extents; OUT extent_start: their machine frames (may be null)
  * populate_physmap      the same, and enters them in the machine-to-physical table as the frame numbers
  *                       given; IN extent_start: GPFN of each extent, OUT: its machine frame
- * decrease_reservation  takes extents from the domain; IN extent_start: their machine frames, of which
- *                       no mapping or other use may be left
+ * decrease_reservation  takes extents from the domain; IN extent_start: their machine frames. Remove all
+ *                       mappings first: frames become free when nothing uses them any more
  *
  * Each returns the number of extents done, which is less than nr_extents when one could not be.
  */
@@ -134,8 +134,7 @@ DEFINE_XEN_GUEST_HANDLE(xen_machphys_mapping_t);
 
 /*
  * IN arg: struct xen_add_to_physmap. For guests whose frame numbers the hypervisor translates: what page
- * appears at a frame number. PV guests: -EINVAL or -ENOSYS, except for grant_table from their own domain
- * builder.
+ * appears at a frame number. Fails for PV guests.
  */
 #define XENMEM_add_to_physmap 7
 struct xen_add_to_physmap {

@@ -54,7 +54,7 @@
  *   id 0, timeout n      start one for n seconds; returns its id, from 1 on
  *   id k, timeout n      start timer k again
  *   id k, timeout 0      stop it
- *   -EEXIST: no timer is free; -EINVAL: no such timer
+ *   -ENOSPC: no timer is free; -EINVAL: no such timer
  */
 #define SCHEDOP_watchdog 6
 

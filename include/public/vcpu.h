@@ -29,8 +29,8 @@
 
 /*
  * Stops a vCPU until VCPUOP_up. For another vCPU this returns before it has stopped; it keeps its
- * page-table root and descriptor tables, so move it to lasting ones first. The last vCPU that is up
- * does not return from this, which the domain does not survive as a whole.
+ * page-table root and descriptor tables, so move it to lasting ones first. When no vCPU is left up, the
+ * domain shuts down (SHUTDOWN_poweroff).
  */
 #define VCPUOP_down 2
 
@@ -113,8 +113,8 @@ DEFINE_XEN_GUEST_HANDLE(vcpu_set_singleshot_timer_t);
  * from then on only that copy counts. Needed for vCPUs from XEN_LEGACY_MAX_VCPUS on before they are
  * brought up. An event is marked pending, as one may have come during the move. The frame stays referenced
  * by the hypervisor.
- *   -EINVAL: done before, or the structure would cross its page; another vCPU that is up; or the frame
- *   is not the caller's own writable memory
+ *   -EINVAL: done before; another vCPU that is up; or the frame is not the caller's own writable memory.
+ *   -ENXIO: the structure would cross its page
  */
 #define VCPUOP_register_vcpu_info 10
 struct vcpu_register_vcpu_info {

@@ -288,8 +288,7 @@ DEFINE_XEN_GUEST_HANDLE(mmuext_op_t);
  *   IN  va     an address whose level 1 table exists
  *   IN  val    the new entry
  *   IN  flags  one of UVMF_NONE, UVMF_TLB_FLUSH, UVMF_INVLPG; plus, unless NONE, where: UVMF_LOCAL,
- *              UVMF_ALL, or UVMF_MULTI with the address of a bitmap of vCPUs in the bits from 3 on
- *              (the bitmap is 8-byte aligned)
+ *              UVMF_ALL, or UVMF_MULTI with the address of a bitmap of vCPUs, 4-byte aligned, added
  *   IN  domid  owner of the frame in val (as FD above); the first form: the caller
  *   returns 0; -EINVAL: no such table, or an entry that is not allowed; -EPERM, -ESRCH: as mmu_update
  */
@@ -376,8 +375,7 @@ DEFINE_XEN_GUEST_HANDLE(mmu_update_t);
  *   IN   op      hypercall number
  *   IN   args    its arguments
  *   OUT  result  what it returned; an error does not stop the rest
- *   returns 0; -EINVAL: count is too large for memory
- * A multicall within a multicall fails, and iret has no place in one.
+ *   returns 0; -EINVAL: called from within a multicall. iret has no place in one either.
  */
 struct multicall_entry {
 	xen_ulong_t op, result;

@@ -189,14 +189,16 @@ DEFINE_XEN_GUEST_HANDLE(xen_mc_logical_cpu_t);
 #define x86_mcinfo_nentries(_mi) (_mi)->mi_nentries
 #define x86_mcinfo_first(_mi)	 ((struct mcinfo_common *)(_mi)->mi_data)
 #define x86_mcinfo_next(_mic)	 ((struct mcinfo_common *)((uint8_t *)(_mic) + (_mic)->size))
-#define x86_mcinfo_lookup(_ret, _mi, _type)                                                       \
-	do {                                                                                      \
-		uint32_t mcinfo_left_ = (_mi) ? x86_mcinfo_nentries(_mi) : 0;                     \
-		struct mcinfo_common *mcinfo_part_ = mcinfo_left_ ? x86_mcinfo_first(_mi) : NULL; \
-                                                                                                  \
-		while (mcinfo_part_ && mcinfo_part_->type != (_type))                             \
-			mcinfo_part_ = --mcinfo_left_ ? x86_mcinfo_next(mcinfo_part_) : NULL;     \
-		(_ret) = mcinfo_part_;                                                            \
+#define x86_mcinfo_lookup(_ret, _mi, _type)                                                   \
+	do {                                                                                  \
+		const struct mc_info *mcinfo_record_ = (_mi);                                 \
+		uint32_t mcinfo_left_ = mcinfo_record_ ? mcinfo_record_->mi_nentries : 0;     \
+		struct mcinfo_common *mcinfo_part_ =                                          \
+		    mcinfo_left_ ? x86_mcinfo_first(mcinfo_record_) : NULL;                   \
+                                                                                              \
+		while (mcinfo_part_ && mcinfo_part_->type != (_type))                         \
+			mcinfo_part_ = --mcinfo_left_ ? x86_mcinfo_next(mcinfo_part_) : NULL; \
+		(_ret) = mcinfo_part_;                                                        \
 	} while (0)
 
 /* A record. */

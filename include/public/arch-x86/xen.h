@@ -261,7 +261,8 @@ DEFINE_XEN_GUEST_HANDLE(xen_msr_entry_t);
  * long HYPERVISOR_set_debugreg(int reg, unsigned long value)
  *   IN  reg    0-7
  *   IN  value  for 0-3 an address of the guest's; for 7 no breakpoint on I/O ports, no global detect
- *   returns 0; -EINVAL: bad reg, or a reserved bit in value; -EPERM: an address of the hypervisor's
+ *   returns 0; -ENODEV: no such register; -EPERM: the value is not allowed, an address of the
+ *   hypervisor's for example
  *
  * unsigned long HYPERVISOR_get_debugreg(int reg)
  *   returns what debug register reg holds; (unsigned long)-EINVAL for a bad reg, which cannot be told
