@@ -57,7 +57,7 @@ void panic(const char *fmt, ...)
 		printk("  cr0 %08lx  cr2 %016lx  cr3 %016lx  cr4 %08lx\n", read_cr0(), read_cr2(),
 		       read_cr3(), read_cr4());
 		show_trace((unsigned long)__builtin_return_address(0),
-			   (unsigned long)__builtin_frame_address(0));
+			   (unsigned long)__builtin_frame_address(0) + 16);
 	} else {
 		panic_again();
 	}

@@ -155,7 +155,7 @@ static uint64_t measured_hz(const struct sample *from, const struct sample *to)
 static uint64_t measure_tsc(void)
 {
 	uint64_t wanted = reference.hz * reference.first_us / 1000000;
-	struct sample end;
+	struct sample end = {0};
 
 	first_sample = take_sample();
 	do {
