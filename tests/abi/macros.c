@@ -263,6 +263,13 @@ static void flex_rings(void)
 		       xencons_mask(gap, SIZE));
 }
 
+/* errno.h for includers that bring a macro of their own. */
+static void error_numbers(void)
+{
+#define XEN_ERRNO(name, value) printf("%s %d\n", #name, value);
+#include "errno.h"
+}
+
 static void others(void)
 {
 	static const char *const texts[] = GNTTABOP_error_msgs;
@@ -296,6 +303,7 @@ int main(void)
 	machine_checks();
 	rings();
 	flex_rings();
+	error_numbers();
 	others();
 	return 0;
 }
