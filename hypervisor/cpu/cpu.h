@@ -131,10 +131,14 @@ void smp_call(cpumask_t mask, void (*fn)(void *arg), void *arg);
 void flush_tlb_mask(cpumask_t mask);
 void flush_tlb_one_mask(cpumask_t mask, vaddr_t va);
 void flush_tlb_local(void);
+#ifndef UNIT_TEST
 static inline void flush_tlb_one_local(vaddr_t va)
 {
 	__asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
 }
+#else
+void flush_tlb_one_local(vaddr_t va);
+#endif
 /* All other CPUs stop for good (panic, reboot). Any context. */
 void smp_stop_others(void);
 /* All other CPUs wait, where they would answer smp_poll(), until fn returns (audit). fn takes no lock

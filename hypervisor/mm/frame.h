@@ -161,5 +161,8 @@ void account_pages(struct domain *d, uint64_t n);
 void forget_last_owner(struct frame *f, domid_t id);
 /* Frames in the free lists, counted from nothing, and whether the lists are sound. For the audit. */
 bool check_free_lists(uint64_t *frames);
+#ifdef UNIT_TEST
+void alloc_reset(void);
+#endif
 
 #endif

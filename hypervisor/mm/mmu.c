@@ -259,16 +259,11 @@ static int flush_after_update(struct vcpu *v, vaddr_t va, unsigned long flags)
 		cpus = READ_ONCE(v->domain->dirty_cpus);
 	else if (read_vcpu_mask(v->domain, bitmap, &cpus))
 		return -EFAULT;
-	switch (flags & UVMF_FLUSHTYPE_MASK) {
-	case UVMF_TLB_FLUSH:
+	if ((flags & UVMF_FLUSHTYPE_MASK) == UVMF_TLB_FLUSH)
 		flush_all_of(cpus);
-		return 0;
-	case UVMF_INVLPG:
+	else
 		flush_address(cpus, va);
-		return 0;
-	default:
-		return -EINVAL;
-	}
+	return 0;
 }
 
 static int update_va(struct vcpu *v, vaddr_t va, uint64_t val, enum frame_space space)
@@ -290,8 +285,11 @@ static int update_va(struct vcpu *v, vaddr_t va, uint64_t val, enum frame_space 
 long do_update_va_mapping(vaddr_t va, uint64_t val, unsigned long flags)
 {
 	struct vcpu *v = current;
-	int rc = update_va(v, va, val, SPACE_OWN);
+	int rc;
 
+	if (unlikely((flags & UVMF_FLUSHTYPE_MASK) == UVMF_FLUSHTYPE_MASK))
+		return -EINVAL;
+	rc = update_va(v, va, val, SPACE_OWN);
 	/* Flushed also when nothing was changed: harmless, and what a batch's caller may count on. */
 	return flush_after_update(v, va, flags) ?: rc;
 }
@@ -306,6 +304,8 @@ long do_update_va_mapping_otherdomain(vaddr_t va, uint64_t val, unsigned long fl
 	rc = domid == DOMID_IO ? 0 : own_domain(v->domain, domid);
 	if (rc)
 		return rc;
+	if ((flags & UVMF_FLUSHTYPE_MASK) == UVMF_FLUSHTYPE_MASK)
+		return -EINVAL;
 	rc = update_va(v, va, val, domid == DOMID_IO ? SPACE_IO : SPACE_OWN);
 	return flush_after_update(v, va, flags) ?: rc;
 }

@@ -670,6 +670,14 @@ void put_frame_and_type(mfn_t mfn)
 	} else if (type == PT_SEG_DESC) {
 		put_descriptor_frame(f);
 	} else {
+		/* A shared frame that the hypervisor lets go is the domain's until its last mapping goes. */
+		if (frame_state(f) & FRAME_HV) {
+			struct domain *d = owner_domain(f->owner);
+
+			if (d)
+				account_pages(d, 1);
+			frame_update(f, FRAME_HV, 0, 0);
+		}
 		put_writable(f); /* or PT_READ_ONLY: the same counts */
 	}
 }

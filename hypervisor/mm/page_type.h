@@ -11,7 +11,9 @@
 #include "cpu/x86.h"
 
 /* Entries of tables that may be looked at before the lock is let go; reset by whoever takes the lock. */
+#ifndef MM_BUDGET
 #define MM_BUDGET 4096
+#endif
 
 /* Whose frames a level-1 entry may name. */
 enum frame_space { SPACE_OWN, SPACE_IO };

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+// sources: hypervisor/mm/alloc.c hypervisor/mm/page_type.c hypervisor/mm/frame.c hypervisor/mm/mmu.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c
+/* The frame allocator and kzalloc, against a map of who has what. */
+#include "unit.h"
+#include "fake_mm.h"
+
+static uint64_t seed;
+
+static unsigned int pick(unsigned int n)
+{
+	seed = seed * 6364136223846793005UL + 1442695040888963407UL;
+	return (unsigned int)((seed >> 33) % n);
+}
+
+static int start(void **state)
+{
+	fake_start(true);
+	seed = 1;
+	return 0;
+}
+
+static void check(uint64_t expected)
+{
+	uint64_t in_lists;
+
+	assert_true(check_free_lists(&in_lists));
+	assert_int_equal(in_lists, expected);
+	assert_int_equal(free_frames(), expected);
+}
+
+#define ALL (FAKE_RAM - FAKE_RESERVED)
+
+static void all_of_it_once(void **state)
+{
+	bool seen[FAKE_RAM] = {false};
+	mfn_t mfn;
+
+	check(ALL);
+	for (unsigned int i = 0; i < ALL; i++) {
+		mfn = alloc_frames(0, 0);
+		assert_true(mfn >= FAKE_RESERVED && mfn < FAKE_RAM && !seen[mfn]);
+		seen[mfn] = true;
+	}
+	assert_int_equal(alloc_frames(0, 0), INVALID_MFN);
+	check(0);
+	/* Freed in another order they become big blocks again. */
+	for (mfn = FAKE_RESERVED; mfn < FAKE_RAM; mfn += 2)
+		free_hv_frames(mfn, 0);
+	for (mfn = FAKE_RESERVED + 1; mfn < FAKE_RAM; mfn += 2)
+		free_hv_frames(mfn, 0);
+	check(ALL);
+	mfn = alloc_frames(8, 0);
+	assert_true(mfn == 512 || mfn == 256);
+}
+
+static void blocks_are_aligned_and_apart(void **state)
+{
+	static uint8_t owner[FAKE_RAM];
+	struct {
+		mfn_t mfn;
+		unsigned int order;
+	} block[64] = {{0}};
+	uint64_t used = 0;
+
+	memset(owner, 0, sizeof(owner));
+	for (unsigned int i = 0; i < 20000; i++) {
+		unsigned int b = pick(64), order = pick(7);
+
+		if (block[b].mfn) {
+			for (mfn_t m = 0; m < 1UL << block[b].order; m++) {
+				assert_int_equal(owner[block[b].mfn + m], b + 1);
+				owner[block[b].mfn + m] = 0;
+			}
+			free_hv_frames(block[b].mfn, block[b].order);
+			used -= 1UL << block[b].order;
+			block[b].mfn = 0;
+		} else {
+			mfn_t mfn = alloc_frames(order, pick(2) ? ALLOC_ZERO : 0);
+
+			if (mfn == INVALID_MFN)
+				continue;
+			assert_int_equal(mfn & ((1UL << order) - 1), 0);
+			for (mfn_t m = 0; m < 1UL << order; m++) {
+				assert_int_equal(owner[mfn + m], 0);
+				owner[mfn + m] = b + 1;
+			}
+			used += 1UL << order;
+			block[b].mfn = mfn;
+			block[b].order = order;
+		}
+		if (i % 64 == 0)
+			check(ALL - used);
+	}
+}
+
+static void address_bits(void **state)
+{
+	/* 512 frames and more have ten bits: with the page's 22. */
+	for (unsigned int bits = 17; bits <= 21; bits++) {
+		mfn_t mfn = alloc_frames(0, ALLOC_ADDRESS_BITS(bits));
+
+		assert_true(mfn < 1UL << (bits - 12));
+	}
+	assert_int_equal(alloc_frames(0, ALLOC_ADDRESS_BITS(12)), INVALID_MFN);
+	assert_int_equal(alloc_frames(0, ALLOC_ADDRESS_BITS(5)), INVALID_MFN);
+	assert_int_equal(alloc_frames(5, ALLOC_ADDRESS_BITS(17)), INVALID_MFN);
+	assert_true(alloc_frames(0, ALLOC_ADDRESS_BITS(255)) >= 512);
+	assert_true(alloc_frames(0, ALLOC_BELOW_4G) >= 512);
+	assert_int_equal(alloc_frames(MAX_ORDER + 1, 0), INVALID_MFN);
+	assert_int_equal(alloc_frames(31, 0), INVALID_MFN);
+}
+
+static bool is_clear(mfn_t mfn)
+{
+	for (unsigned int i = 0; i < 512; i++)
+		if (page(mfn)[i])
+			return false;
+	return true;
+}
+
+static void take_all_but(struct domain *d, unsigned int keep)
+{
+	while (free_frames() > keep)
+		assert_int_not_equal(domain_alloc_frames(d, 0, 0), INVALID_MFN);
+}
+
+/* What one domain had another gets scrubbed and flushed; itself gets it back as it is. */
+static void contents_stay_private(void **state)
+{
+	mfn_t mfn;
+
+	take_all_but(&guest, 1);
+	mfn = domain_alloc_frames(&guest, 0, 0);
+	page(mfn)[9] = 0x1234;
+	fake_flushes = 0;
+	assert_true(drop_ownership(&guest, mfn));
+	page(mfn)[9] = 0x1234; /* the debug build poisons it */
+	assert_int_equal(domain_alloc_frames(&guest, 0, 0), mfn);
+	assert_int_equal(page(mfn)[9], 0x1234);
+	assert_int_equal(fake_flushes, 0);
+
+	assert_true(drop_ownership(&guest, mfn));
+	assert_int_equal(domain_alloc_frames(&other, 0, 0), mfn);
+	assert_true(is_clear(mfn));
+	assert_int_equal(fake_flushes, 1);
+
+	/* Through the hypervisor's hands, and after the end of the domain. */
+	page(mfn)[9] = 0x1234;
+	assert_true(drop_ownership(&other, mfn));
+	assert_int_equal(alloc_frames(0, 0), mfn);
+	assert_int_equal(fake_flushes, 2);
+	free_hv_frames(mfn, 0);
+	page(mfn)[9] = 0x1234;
+	assert_int_equal(domain_alloc_frames(&other, 0, 0), mfn);
+	assert_true(is_clear(mfn));
+	assert_true(drop_ownership(&other, mfn));
+	page(mfn)[9] = 0x1234;
+	forget_last_owner(fr(mfn), other.id);
+	assert_int_equal(domain_alloc_frames(&other, 0, 0), mfn);
+	assert_true(is_clear(mfn));
+}
+
+static void limits(void **state)
+{
+	guest.mm.max_pages = 10;
+	assert_int_equal(domain_alloc_frames(&guest, 4, 0), INVALID_MFN);
+	assert_int_not_equal(domain_alloc_frames(&guest, 3, 0), INVALID_MFN);
+	assert_int_equal(domain_alloc_frames(&guest, 2, 0), INVALID_MFN);
+	assert_int_not_equal(domain_alloc_frames(&guest, 1, 0), INVALID_MFN);
+	assert_int_equal(domain_alloc_frames(&guest, 0, 0), INVALID_MFN);
+	assert_int_equal(guest.mm.tot_pages, 10);
+	guest.mm.max_pages = ~0UL;
+	assert_int_equal(domain_alloc_frames(&guest, 10, 0), INVALID_MFN);
+	assert_int_equal(guest.mm.tot_pages, 10);
+	assert_int_equal(domain_alloc_frames(&guest, 64, 0), INVALID_MFN);
+}
+
+static void small_objects(void **state)
+{
+	struct {
+		uint8_t *p;
+		size_t size;
+	} object[200] = {{0}};
+
+	for (unsigned int i = 0; i < 30000; i++) {
+		unsigned int n = pick(200);
+		size_t size = pick(8) ? 1 + pick(300) : 1 + pick(10000);
+
+		if (object[n].p) {
+			for (size_t b = 0; b < object[n].size; b++)
+				assert_int_equal(object[n].p[b], n);
+			kfree(object[n].p);
+			object[n].p = NULL;
+			continue;
+		}
+		object[n].p = kzalloc(size);
+		assert_non_null(object[n].p);
+		object[n].size = size;
+		assert_int_equal((uintptr_t)object[n].p & (size >= 64 ? 63 : 15), 0);
+		for (size_t b = 0; b < size; b++)
+			assert_int_equal(object[n].p[b], 0);
+		memset(object[n].p, (int)n, size);
+	}
+	for (unsigned int n = 0; n < 200; n++)
+		kfree(object[n].p);
+	check(ALL);
+	kfree(NULL);
+	while (kzalloc(2000))
+		;
+	assert_null(kzalloc(1));
+	assert_null(kzalloc(~0UL));
+	assert_null(alloc_pages(0, 0));
+}
+
+int main(void)
+{
+#define TEST(t) cmocka_unit_test_setup(t, start)
+	const struct CMUnitTest tests[] = {
+	    TEST(all_of_it_once), TEST(blocks_are_aligned_and_apart),
+	    TEST(address_bits),	  TEST(contents_stay_private),
+	    TEST(limits),	  TEST(small_objects),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
