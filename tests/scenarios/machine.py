@@ -65,7 +65,7 @@ class Machine:
             "qemu-system-x86_64", "-machine", chipset, "-accel", "tcg", "-cpu", f"{cpu},check=off",
             "-smp", str(cpus), "-m", memory, "-d", "cpu_reset", "-D", os.path.join(self.dir, "resets.log"), "-nic", "none", "-display", "none", "-vga", "std",
             "-qmp", f"unix:{os.path.relpath(self.qmp_path, TOP)},server=on,wait=off",
-            *(["-serial", "null"] * (com - 1)), "-serial", "stdio",
+            *(["-serial", "null"] * (com - 1)), "-chardev", "stdio,id=com,signal=off", "-serial", "chardev:com",
             *(["-bios", FIRMWARE] if uefi else []), *qemu, "-cdrom", self.image]
         self.log_path = os.path.join(self.dir, "serial.log")
         self.child = None

@@ -39,7 +39,11 @@ def test_session(machine):
         assert "nonsense" in said and re.search(r"unknown|not found|no such", said, re.I), said
         assert shell.run("") == []
         shell.run("help " + "x" * 300)
-        shell.run("\x1b[200~;|&$(){}'\"\\")
+        # Keys that no command line has a use for are not shown; what is left is not a command.
+        m.send("\x1b[200~\x1bOP\x80;|&$(){}\\\r")
+        assert "unknown" in "\n".join(shell.result(";|&$(){}\\"))
+        assert "quote" in "\n".join(shell.run("echo 'not closed"))
+        assert shell.run("echo  a 'b  c' \"d\" e\\ f") == ["a b  c d e f"]
         shell.poweroff()
 
 
@@ -72,8 +76,9 @@ def test_history(machine):
     with machine(memory="128M") as m:
         shell = Shell(m)
         free, threads = shell.run("free")[0], shell.run("threads")[0]
-        for keys, expected in ((UP + "\r", threads), (UP * 2 + "\r", threads), (UP * 3 + "\r", free),
-                               (UP * 2 + DOWN + "\r", free)):
+        # A line entered twice in a row is kept once: free threads, then free threads free, and so on.
+        for keys, expected in ((UP + "\r", threads), (UP * 2 + "\r", free), (UP * 2 + "\r", threads),
+                               (UP * 3 + DOWN + "\r", free), (UP * 40 + DOWN + "\r", threads)):
             m.send(keys)
             m.expect(re.escape(expected[:12]))
             m.expect(re.escape(PROMPT))
@@ -87,6 +92,37 @@ def test_time_passes(machine):
         first = seconds_up(shell.run("uptime"))
         while (now := seconds_up(shell.run("uptime"))) < first + 3:
             assert now >= first
+        shell.poweroff()
+
+
+def test_completion(machine):
+    """Tab completes a command, shows the choices where there are several, and does the same after `help`."""
+    with machine(memory="128M") as m:
+        shell = Shell(m)
+        m.send("thr\t\r")
+        shell.result("threads")
+        m.send("re\t")
+        m.expect("reboot")
+        m.send(CTRL_U + "d\t\t")
+        m.expect(r"date\s+debug-keys\s+dmesg")
+        m.expect(re.escape(PROMPT) + "d")
+        m.send("m\t\r")
+        shell.result("dmesg")
+        m.send("help fr\t\r")
+        assert shell.result("help free")[0].startswith("free")
+        shell.poweroff()
+
+
+def test_threads_sleep(machine):
+    """A thread that sleeps costs no CPU: the time goes to the idle one."""
+    with machine(memory="128M") as m:
+        shell = Shell(m)
+        before = seconds_up(shell.run("uptime"))
+        assert shell.run("sleep 2") == []
+        said = shell.run("uptime")
+        assert seconds_up(said) >= before + 2
+        threads = {line.split()[-1 if "idle" in line else 1]: line.split() for line in shell.run("threads")[1:]}
+        assert float(threads["main"][3]) < 2, threads
         shell.poweroff()
 
 
