@@ -7,7 +7,7 @@ newlib := $(THIRD_PARTY)/newlib
 guest-flags := $(common-flags) -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__ -Iguest/include \
 	-isystem $(newlib)/include -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only
 guest-lds := guest/guest.lds
-guest-link = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
+guest-link = $(CC) -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
 	-Wl,--gc-sections -Wl,--no-warn-rwx-segments -Wl,-T,$(guest-lds)
 
 $(call stamp,guest,$(CC) DEBUG=$(DEBUG) $(guest-flags))
