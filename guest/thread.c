@@ -11,10 +11,10 @@
 #include <guest/thread.h>
 #include <guest/clock.h>
 #include <guest/heap.h>
+#include <guest/hypercall.h>
 #include <guest/start.h>
 #include <guest/string.h>
-
-#define SLICE (10 * NSEC_PER_MSEC)
+#include <public/vcpu.h>
 
 /*
  * Stacks lie at STACK_BASE, one a slot, at the upper end of it; the rest of the slot is never mapped. Whoever
@@ -55,6 +55,7 @@ extern char boot_stack[], boot_stack_top[];
 void thread_switch(uint64_t *save, uint64_t load);
 
 const struct thread_local_memory *thread_local_memory;
+uint64_t thread_slice = 10 * NSEC_PER_MSEC;
 
 static struct thread first;
 static struct thread *current = &first;
@@ -121,9 +122,12 @@ static void make_ready(struct thread *thread)
 	list_remove(&thread->place);
 	list_remove(&thread->sleep);
 	list_add_before(&run_queue, &thread->place);
-	set_timer();
 }
 
+/*
+ * The timer is set again not here but in preempt or schedule, when what is due has been done: set to a slice
+ * that is over it would be pending again at once, and the upcall would never end.
+ */
 static void on_timer(evtchn_port_t port, void *data)
 {
 	uint64_t now = clock_now();
@@ -137,7 +141,6 @@ static void on_timer(evtchn_port_t port, void *data)
 		thread->timed_out = true;
 		make_ready(thread);
 	}
-	set_timer();
 }
 
 static void account(uint64_t now, uint64_t *to)
@@ -154,15 +157,16 @@ static void schedule(void)
 	account(clock_now(), &from->run_time);
 	if (is_empty(&run_queue)) {
 		idle = true;
-		set_timer();
-		while (is_empty(&run_queue))
+		while (is_empty(&run_queue)) {
+			set_timer();
 			events_wait();
+		}
 		idle = false;
 		account(clock_now(), &idle_time);
 	}
 	current = thread_of(run_queue.next, place);
 	list_remove(&current->place);
-	slice_end = switched_at + SLICE;
+	slice_end = switched_at + thread_slice;
 	set_timer();
 	current->switches++;
 	if (current == from)
@@ -179,8 +183,12 @@ static void preempt(void)
 
 	if (here < current->stack || here >= current->stack_end)
 		return;
-	if (idle || is_empty(&run_queue) || clock_now() < slice_end)
+	if (idle)
 		return;
+	if (is_empty(&run_queue) || clock_now() < slice_end) {
+		set_timer();
+		return;
+	}
 	list_add_before(&run_queue, &current->place);
 	schedule();
 }
@@ -220,8 +228,10 @@ bool wake_one(struct wait_queue *queue)
 	bool masked = events_save();
 	bool found = !is_empty(&queue->waiters);
 
-	if (found)
+	if (found) {
 		make_ready(thread_of(queue->waiters.next, place));
+		set_timer();
+	}
 	events_restore(masked);
 	return found;
 }
@@ -432,6 +442,7 @@ struct thread *thread_create(const char *name, void (*function)(void *argument),
 		thread_local_memory->create(thread->local);
 	masked = events_save();
 	make_ready(thread);
+	set_timer();
 	events_restore(masked);
 	return thread;
 }
@@ -487,7 +498,9 @@ long threads_init(const char *name)
 	first.switches = 1;
 	name_thread(&first, name);
 	switched_at = clock_now();
-	slice_end = switched_at + SLICE;
+	slice_end = switched_at + thread_slice;
+	/* The tick that a vCPU may begin with. */
+	hypercall_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL);
 	port = event_bind_virq(VIRQ_TIMER, on_timer, NULL);
 	if (port < 0)
 		return port;

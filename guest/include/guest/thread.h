@@ -40,6 +40,8 @@ void thread_detach(struct thread *thread);
 
 struct thread *thread_self(void);
 void thread_yield(void);
+/* Nanoseconds for which a thread runs while others are ready; tests shorten it to be preempted everywhere. */
+extern uint64_t thread_slice;
 /* Sleep until a system time (clock_now), or for a time. */
 void thread_sleep_until(uint64_t deadline);
 void thread_sleep(uint64_t nanoseconds);
