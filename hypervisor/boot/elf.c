@@ -310,7 +310,15 @@ static const char *check_segments(struct elf_image *img, const struct elf_header
 	return NULL;
 }
 
-/* Features that the kernel insists on ("!name") and that a PV domain here does not have. */
+static bool word_is(const char *word, size_t n, const char *name)
+{
+	return strlen(name) == n && !strncmp(word, name, n);
+}
+
+/*
+ * Features that the kernel insists on ("!name"). Those that only guests without direct paging have are
+ * refused; page tables that can be written to, which Linux names, come by vm_assist.
+ */
 static const char *check_features(const struct elf_note_info *info)
 {
 	for (const char *word = info->features; *word;) {
@@ -318,8 +326,8 @@ static const char *check_features(const struct elf_note_info *info)
 
 		while (word[n] && word[n] != '|')
 			n++;
-		if (word[0] == '!' && !(n == 20 && !strncmp(word, "!pae_pgdir_above_4gb", 20)) &&
-		    !(n == 5 && !strncmp(word, "!dom0", 5)))
+		if (word_is(word, n, "!auto_translated_physmap") ||
+		    word_is(word, n, "!supervisor_mode_kernel"))
 			return "its notes require a feature that PV domains don't have here";
 		word += n + (word[n] == '|');
 	}

@@ -113,7 +113,7 @@ WRONG(page_unaligned, image.number[2].value = BASE + 0x3001, "hypercall page")
 WRONG(page_over_end, image.ph[1].memsz = 0xfff, "hypercall page")
 WRONG(base_unaligned, image.number[1].value = BASE - 8, "boundary")
 WRONG(other_version, text_note(&image, 0, XEN_ELFNOTE_XEN_VERSION, "xen-2.0"), "xen-3.0")
-WRONG(feature_required, text_note(&image, 1, XEN_ELFNOTE_FEATURES, "dom0|!auto_translated"),
+WRONG(feature_required, text_note(&image, 1, XEN_ELFNOTE_FEATURES, "dom0|!auto_translated_physmap"),
       "require")
 WRONG(note_truncated, image.text[1].descsz = 0xffffffff, "truncated")
 WRONG(note_name_truncated, image.text[1].namesz = 0xfffffffe, "truncated")

@@ -30,7 +30,7 @@ struct test_image {
 	struct {
 		uint32_t namesz, descsz, type;
 		char name[4];
-		char value[24];
+		char value[40];
 	} text[2];
 	char contents[64];
 };
@@ -47,7 +47,7 @@ static inline void number_note(struct test_image *i, unsigned int n, uint32_t ty
 static inline void text_note(struct test_image *i, unsigned int n, uint32_t type, const char *value)
 {
 	i->text[n].namesz = 4;
-	i->text[n].descsz = 24;
+	i->text[n].descsz = 40;
 	i->text[n].type = type;
 	memcpy(i->text[n].name, "Xen", 4);
 	memset(i->text[n].value, 0, sizeof(i->text[n].value));
