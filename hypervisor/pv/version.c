@@ -44,8 +44,10 @@ static long features(vaddr_t arg)
 		return -EFAULT;
 	if (info.submap_idx != 0)
 		return -EINVAL;
+	/* Linux does not start without the one about grants, whether it uses grants or not. */
 	info.submap = 1U << XENFEAT_pae_pgdir_above_4gb | 1U << XENFEAT_mmu_pt_update_preserve_ad |
-		      1U << XENFEAT_highmem_assist | 1U << XENFEAT_not_direct_mapped;
+		      1U << XENFEAT_gnttab_map_avail_bits | 1U << XENFEAT_highmem_assist |
+		      1U << XENFEAT_not_direct_mapped;
 	if (d->is_privileged)
 		info.submap |= 1U << XENFEAT_dom0;
 	return give(arg, &info, sizeof(info));
