@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writable page tables (VMASST_TYPE_writable_pagetables): a guest kernel's plain write to an entry of a
+ * Writable page tables (VMASST_TYPE_writable_pagetables, done whether asked for or not): a guest kernel's plain write to an entry of a
  * level-1 table faults, since the table is mapped read-only. The write is decoded, computed, and done as
  * an update of that entry, with all checks. What is not understood or not allowed stays a page fault.
  *
@@ -70,6 +70,7 @@ struct decoder {
 	unsigned int len, at;
 	const struct cpu_user_regs *regs;
 	uint8_t rex, modrm;
+	bool word; /* operand-size prefix */
 	bool rip_relative, fault;
 };
 
@@ -199,7 +200,7 @@ static bool decode_0f(struct decoder *c, struct pte_write *w, unsigned int full,
 		w->op = PTE_MOV;
 		*lockable = false;
 		source_from_reg(c, w);
-		return full >= 4;
+		return !c->word;
 	default:
 		return false;
 	}
@@ -213,14 +214,16 @@ static bool decode_opcode(struct decoder *c, struct pte_write *w, unsigned int f
 	if (opcode == 0x0f)
 		return decode_0f(c, w, full, lockable);
 	w->size = opcode & 1 ? full : 1;
-	switch (opcode) {
-	case 0x00 ... 0x3f: /* add or adc sbb and sub xor to memory: the first two forms of each */
+	if (opcode < 0x40) {
+		/* add or adc sbb and sub xor to memory: the first two forms of each */
 		w->op = opcode >> 3;
 		if ((opcode & 7) > 1 || w->op == PTE_CMP)
 			return false;
 		w->address = fetch_address(c);
 		source_from_reg(c, w);
 		return true;
+	}
+	switch (opcode) {
 	case 0x80:
 	case 0x81:
 	case 0x83:
@@ -267,7 +270,7 @@ bool pte_write_decode(const uint8_t *insn, unsigned int len, const struct cpu_us
 		      struct pte_write *w)
 {
 	struct decoder c = {.insn = insn, .len = min(len, (unsigned int)MAX_INSN), .regs = regs};
-	bool lock = false, word = false, lockable = false, prefix = true;
+	bool lock = false, lockable = false, prefix = true;
 
 	*w = (struct pte_write){0};
 	while (prefix && c.at < c.len) {
@@ -276,7 +279,7 @@ bool pte_write_decode(const uint8_t *insn, unsigned int len, const struct cpu_us
 			lock = true;
 			break;
 		case 0x66:
-			word = true;
+			c.word = true;
 			break;
 		case 0xf3:
 			w->rep = true;
@@ -294,7 +297,7 @@ bool pte_write_decode(const uint8_t *insn, unsigned int len, const struct cpu_us
 	}
 	if (c.at < c.len && (insn[c.at] & 0xf0) == 0x40)
 		c.rex = insn[c.at++];
-	if (!decode_opcode(&c, w, c.rex & REX_W ? 8 : word ? 2 : 4, &lockable) || c.fault)
+	if (!decode_opcode(&c, w, c.rex & REX_W ? 8 : c.word ? 2 : 4, &lockable) || c.fault)
 		return false;
 	if ((lock && !lockable) || (w->rep && w->op != PTE_STOS) || (w->rep && regs->rcx == 0))
 		return false;

@@ -41,7 +41,7 @@
 #define FRAME_HEAD \
 	(1UL << 63) /* with FREE: first of a block in a free list; with HV: of an object */
 
-#define TYPE_BITS(type) ((uint64_t)(type) << FRAME_TYPE_SHIFT)
+#define TYPE_BITS(type) ((uint64_t)(type) * (1UL << FRAME_TYPE_SHIFT))
 /* A type of our own: shared with a domain that may read it only. */
 #define PT_READ_ONLY 7
 

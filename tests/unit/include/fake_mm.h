@@ -144,9 +144,15 @@ bool preempt_check(void)
 
 /* ---- guest memory, hypercalls ---- */
 
+/* Below the first page and from the end of the host's user space on it faults. */
+static bool fake_accessible(vaddr_t va, size_t len)
+{
+	return va >= PAGE_SIZE && guest_range_ok(va, len) && va + len <= 0x7ffffffff000UL;
+}
+
 int copy_from_guest(void *dst, vaddr_t src, size_t len)
 {
-	if (len && (src < PAGE_SIZE || !guest_range_ok(src, len)))
+	if (len && !fake_accessible(src, len))
 		return -EFAULT;
 	memcpy(dst, (const void *)src, len);
 	return 0;
@@ -154,7 +160,7 @@ int copy_from_guest(void *dst, vaddr_t src, size_t len)
 
 int copy_to_guest(vaddr_t dst, const void *src, size_t len)
 {
-	if (len && (dst < PAGE_SIZE || !guest_range_ok(dst, len)))
+	if (len && !fake_accessible(dst, len))
 		return -EFAULT;
 	memcpy((void *)dst, src, len);
 	return 0;

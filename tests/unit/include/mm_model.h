@@ -425,7 +425,7 @@ static void abandon(void)
 	do_mmuext_op((vaddr_t)&op, 1, 0, DOMID_SELF);
 }
 
-static void one_operation(void)
+static inline void one_operation(void)
 {
 	unsigned int level = 1 + pick(4);
 
