@@ -37,6 +37,8 @@ long do_set_segment_base(unsigned int which, unsigned long base);
 long do_set_debugreg(int reg, unsigned long value);
 long do_get_debugreg(int reg);
 long do_iret(void);
+/* A read fault of an iretq or lretq that only an emulator's SMAP sees (iret.c): true if carried out. */
+bool pv_emulate_far_return(struct vcpu *v, struct cpu_user_regs *regs);
 long do_vm_assist(unsigned int cmd, unsigned int type);
 long do_xen_version(int cmd, vaddr_t arg);
 long do_console_io(unsigned int cmd, unsigned int count, vaddr_t buffer);

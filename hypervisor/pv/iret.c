@@ -55,3 +55,36 @@ long do_iret(void)
 	v->vcpu_info->evtchn_upcall_mask = !(frame.rflags & EFLAGS_IF);
 	return (long)frame.rax;
 }
+
+/*
+ * QEMU before 9.1 lets `iretq` and `lretq` of ring 3 read the stack as the supervisor, which SMAP then
+ * refuses: a fault that no CPU has, present and without PFEC_USER on a page of the guest's. Many kernels
+ * end their event handlers by iretq, so it is done here in the instruction's place.
+ */
+bool pv_emulate_far_return(struct vcpu *v, struct cpu_user_regs *regs)
+{
+	uint64_t frame[5]; /* rip, cs; iretq: rflags, rsp, ss */
+	uint8_t code[2];
+	bool iretq;
+
+	if (!cpu_features.smap || copy_from_guest(code, regs->rip, sizeof(code)) ||
+	    code[0] != 0x48 || (code[1] != 0xcf && code[1] != 0xcb))
+		return false;
+	iretq = code[1] == 0xcf;
+	if (copy_from_guest(frame, regs->rsp, (iretq ? 5 : 2) * sizeof(*frame)))
+		return false;
+	if ((frame[1] & 3) != 3) {
+		pv_inject_trap(v, TRAP_GP, frame[1] & 0xfffc);
+		return true;
+	}
+	regs->rip = frame[0];
+	regs->cs = (uint16_t)frame[1];
+	if (iretq) {
+		regs->rflags = (frame[2] & EFLAGS_GUEST) | EFLAGS_FIXED | EFLAGS_IF;
+		regs->rsp = frame[3];
+		regs->ss = (uint16_t)frame[4];
+	} else {
+		regs->rsp += 2 * sizeof(*frame);
+	}
+	return true;
+}

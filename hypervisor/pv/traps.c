@@ -73,6 +73,8 @@ static void page_fault(struct vcpu *v, struct cpu_user_regs *regs)
 	} else if (error_code == (PFEC_PRESENT | PFEC_WRITE | PFEC_USER) && v->pv.kernel_mode &&
 		   mm_emulate_pte_write(v, cr2, regs)) {
 		return;
+	} else if (unlikely(error_code == PFEC_PRESENT) && pv_emulate_far_return(v, regs)) {
+		return;
 	}
 	pv_inject_page_fault(v, cr2, error_code);
 }
