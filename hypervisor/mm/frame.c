@@ -72,12 +72,18 @@ bool io_frame_allowed(const struct domain *d, mfn_t mfn)
 		return false;
 	if (mfn >= MSI_START >> PAGE_SHIFT && mfn < MSI_END >> PAGE_SHIFT)
 		return false;
-	if (in_page_of(mfn, acpi_info.lapic) || in_page_of(mfn, acpi_info.hpet))
-		return false;
+	return !in_page_of(mfn, acpi_info.lapic);
+}
+
+/* The clock and the interrupt controllers of the machine: AML and Linux's drivers look at them. */
+bool io_frame_read_only(mfn_t mfn)
+{
+	if (in_page_of(mfn, acpi_info.hpet))
+		return true;
 	for (unsigned int i = 0; i < acpi_info.ioapics; i++)
 		if (in_page_of(mfn, acpi_info.ioapic[i].address))
-			return false;
-	return true;
+			return true;
+	return false;
 }
 
 void frame_masks_init(void)

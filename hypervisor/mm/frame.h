@@ -135,6 +135,8 @@ extern uint64_t bad_table_bits; /* that no entry of a level-2 to 4 table may hav
 extern uint64_t bad_l1_bits;
 /* May d map this frame, which is no RAM? (A device that the hypervisor doesn't keep for itself.) */
 bool io_frame_allowed(const struct domain *d, mfn_t mfn);
+/* Is it one that may be read only, though allowed? */
+bool io_frame_read_only(mfn_t mfn);
 /* The first frame of a 2 MiB piece of the machine-to-physical map, 0 for a hole. */
 mfn_t m2p_piece(unsigned long piece);
 /* The domain with this id, if it exists. */

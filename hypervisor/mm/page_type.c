@@ -273,16 +273,24 @@ static inline uint64_t adjust_l1(const struct domain *d, uint64_t e)
 	return d->is_privileged ? e : e & ~(uint64_t)(PTE_PWT | PTE_PCD | PTE_PAT);
 }
 
-static int get_entry_of_device(const struct domain *d, uint64_t e, enum frame_space space)
+/* What the hypervisor drives itself but a domain may see loses the right to write, without a word. */
+static int get_entry_of_device(const struct domain *d, uint64_t *e, enum frame_space space)
 {
-	if (space == SPACE_OWN && frame_of_ram(entry_mfn(e)))
+	mfn_t mfn = entry_mfn(*e);
+
+	if (space == SPACE_OWN && frame_of_ram(mfn))
 		return -EINVAL;
-	return io_frame_allowed(d, entry_mfn(e)) ? 0 : -EPERM;
+	if (!io_frame_allowed(d, mfn))
+		return -EPERM;
+	if (io_frame_read_only(mfn))
+		*e &= ~(uint64_t)PTE_RW;
+	return 0;
 }
 
-/* The reference of a present entry. */
-static inline int get_entry(const struct domain *d, uint64_t e, enum frame_space space)
+/* The reference of a present entry, which may be adjusted. */
+static inline int get_entry(const struct domain *d, uint64_t *entry, enum frame_space space)
 {
+	uint64_t e = *entry;
 	mfn_t mfn = entry_mfn(e);
 
 	if (likely(mfn < max_mfn && space == SPACE_OWN)) {
@@ -292,7 +300,7 @@ static inline int get_entry(const struct domain *d, uint64_t e, enum frame_space
 		if (likely((e & PTE_RW) ? get_writable(f, d) : get_ref(f, d)))
 			return 0;
 	}
-	return get_entry_of_device(d, e, space);
+	return get_entry_of_device(d, entry, space);
 }
 
 struct frame *entry_frame(uint64_t entry)
@@ -331,17 +339,17 @@ static int validate_l1(struct domain *d, struct frame *f)
 	uint64_t *table = mfn_to_virt(frame_mfn(f));
 
 	for (unsigned int i = 0; i < ENTRIES; i++) {
-		uint64_t e = table[i], adjusted;
+		uint64_t e = table[i], adjusted = e;
 		int rc;
 
 		if (!(e & PTE_PRESENT))
 			continue;
-		rc = unlikely(e & bad_l1_bits) ? -EINVAL : get_entry(d, e, SPACE_OWN);
+		rc = unlikely(e & bad_l1_bits) ? -EINVAL : get_entry(d, &adjusted, SPACE_OWN);
 		if (unlikely(rc)) {
 			release_l1(table, i);
 			return -EINVAL;
 		}
-		adjusted = adjust_l1(d, e);
+		adjusted = adjust_l1(d, adjusted);
 		if (adjusted != e)
 			table[i] = adjusted;
 	}
@@ -850,7 +858,7 @@ int change_l1_entry(struct domain *d, uint64_t *entry, uint64_t val, enum entry_
 		/* The same frame with the same right: the reference passes from the old value to the new. */
 		same =
 		    !((was ^ val) & (PTE_ADDR_MASK | PTE_RW | PTE_PRESENT)) && space == SPACE_OWN;
-		rc = same ? 0 : get_entry(d, val, space);
+		rc = same ? 0 : get_entry(d, &val, space);
 		if (unlikely(rc))
 			return rc;
 	}
