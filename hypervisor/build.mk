@@ -41,7 +41,7 @@ $(BUILD)/hypervisor/cerne.first: $(hypervisor-obj) $(BUILD)/hypervisor/symbols-n
 $(BUILD)/hypervisor/symbols.S: $(BUILD)/hypervisor/cerne.first scripts/symbols.awk
 	@LC_ALL=C nm -n $< | awk -f scripts/symbols.awk >$@
 
-$(BUILD)/hypervisor/symbols%.o: $(BUILD)/hypervisor/symbols%.S
+$(BUILD)/hypervisor/symbols.o $(BUILD)/hypervisor/symbols-none.o: %.o: %.S
 	$(Q)$(CC) -c $< -o $@
 
 $(BUILD)/cerne.sym: $(hypervisor-obj) $(BUILD)/hypervisor/symbols.o $(hypervisor-lds)
