@@ -331,21 +331,33 @@ static bool in_64bit_code(const struct cpu_user_regs *regs)
 	return rights & LAR_LONG;
 }
 
-/* The instruction at rip. Most are short: read few bytes first, and never into a page not needed. */
+/*
+ * The instruction at rip: a few bytes first, because most are short, and nothing of the next page unless
+ * it runs into that. INSN_TRUNCATED: it does, and that page cannot be read.
+ */
 static enum insn_result fetch(vaddr_t rip, struct insn *insn)
 {
+	const size_t in_page = PAGE_SIZE - (rip & ~PAGE_MASK);
+	const size_t sizes[] = {min(in_page, (size_t)8), min(in_page, (size_t)INSN_MAX_LENGTH),
+				INSN_MAX_LENGTH};
 	uint8_t bytes[INSN_MAX_LENGTH];
-	size_t in_page = PAGE_SIZE - (rip & ~PAGE_MASK), n = min(in_page, (size_t)8);
-	enum insn_result result;
+	enum insn_result result = INSN_TRUNCATED;
 
-	if (copy_from_guest(bytes, rip, n))
-		return INSN_OTHER;
-	result = insn_decode(bytes, n, insn);
-	if (likely(result != INSN_TRUNCATED))
-		return result;
-	if (copy_from_guest(bytes, rip, sizeof(bytes)))
-		return INSN_OTHER;
-	return insn_decode(bytes, sizeof(bytes), insn);
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes) && result == INSN_TRUNCATED; i++) {
+		if (copy_from_guest(bytes, rip, sizes[i]))
+			return sizes[i] > in_page ? INSN_TRUNCATED : INSN_OTHER;
+		result = insn_decode(bytes, sizes[i], insn);
+	}
+	return result;
+}
+
+/* What lies at va is part of an instruction and cannot be read. False: not a guest's address. */
+static bool inject_fetch_fault(struct vcpu *v, vaddr_t va)
+{
+	if (!guest_range_ok(va, 1))
+		return false;
+	pv_inject_page_fault(v, va, cpu_features.nx ? PFEC_INSN : 0);
+	return true;
 }
 
 /* The instruction is done: go on behind it, with the single-step trap if it was asked for. */
@@ -363,9 +375,16 @@ bool pv_emulate_privileged(struct cpu_user_regs *regs)
 {
 	struct vcpu *v = current;
 	struct insn insn;
+	enum insn_result result;
 	bool again = false, fault = false;
 
-	if (!in_64bit_code(regs) || fetch(regs->rip, &insn) != INSN_OK)
+	if (!in_64bit_code(regs))
+		return false;
+	result = fetch(regs->rip, &insn);
+	/* A CPU may look at its privilege before it has read the whole of an instruction. */
+	if (unlikely(result == INSN_TRUNCATED))
+		return inject_fetch_fault(v, (regs->rip | ~PAGE_MASK) + 1);
+	if (result != INSN_OK)
 		return false;
 	if (!any_mode(v, regs, &insn, &again, &fault))
 		return false;
@@ -384,10 +403,7 @@ static bool forced_fetch_fault(struct vcpu *v, vaddr_t rip)
 
 	/* The first byte of the instruction, or of the page into which it runs. */
 	va = va + 1 < rip + FORCED_CPUID_LENGTH ? va + 1 : rip + FORCED_PREFIX_LENGTH;
-	if (!guest_range_ok(va, 1))
-		return false;
-	pv_inject_page_fault(v, va, cpu_features.nx ? PFEC_INSN : 0);
-	return true;
+	return inject_fetch_fault(v, va);
 }
 
 /* ud2; "xen"; cpuid: CPUID as the hypervisor wants it seen (public/arch-x86/xen.h: XEN_CPUID). */

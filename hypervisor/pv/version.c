@@ -10,6 +10,12 @@
 #define VERSION_MAJOR 4 /* of Xen, whose interface this is */
 #define VERSION_MINOR 17
 
+#ifdef __clang__
+#define COMPILER __VERSION__ /* begins with the name */
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
 static const char capabilities[] = "xen-3.0-x86_64 ";
 
 static long give(vaddr_t arg, const void *value, size_t size)
@@ -30,7 +36,7 @@ static long give_text(vaddr_t arg, const char *text, size_t size)
 static long compile_info(vaddr_t arg)
 {
 	/* Neither place nor time of the build: the same sources give the same image. */
-	static const struct xen_compile_info info = {.compiler = __VERSION__};
+	static const struct xen_compile_info info = {.compiler = COMPILER};
 
 	return give(arg, &info, sizeof(info));
 }
