@@ -33,7 +33,7 @@ struct domain_mm {
 	spinlock_t page_lock;
 	int budget; /* work left before the lock must be let go for a moment; under lock */
 	mfn_t relinquish_next; /* progress of domain_relinquish_memory() */
-	unsigned int vm_assist; /* bit per VMASST_TYPE_*; pv/ writes */
+	uint64_t vm_assist; /* bit per VMASST_TYPE_*; pv/ writes */
 };
 
 /* ---- event/ ---- */

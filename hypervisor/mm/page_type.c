@@ -769,6 +769,17 @@ static void put_root(struct vcpu *v, mfn_t mfn)
 	}
 }
 
+/* User mode sees the machine-to-physical map unless the guest's kernel wants it hidden. */
+static void show_m2p(const struct domain *d, mfn_t l4, bool user)
+{
+	bool hide = user && d->mm.vm_assist >> VMASST_TYPE_m2p_strict & 1;
+	uint64_t *slot = (uint64_t *)mfn_to_virt(l4) + HV_FIRST_SLOT;
+	uint64_t wanted = hide ? 0 : idle_root[HV_FIRST_SLOT];
+
+	if (unlikely((*slot ^ wanted) & PTE_PRESENT))
+		WRITE_ONCE(*slot, wanted);
+}
+
 int set_vcpu_root(struct vcpu *v, mfn_t l4, bool user)
 {
 	struct domain *d = v->domain;
@@ -785,6 +796,8 @@ int set_vcpu_root(struct vcpu *v, mfn_t l4, bool user)
 	if (!rc && l4 != INVALID_MFN)
 		rc = get_table(d, l4, PT_L4);
 	if (!rc) {
+		if (l4 != INVALID_MFN)
+			show_m2p(d, l4, user);
 		*root = l4;
 		if (v == current && v->pv.kernel_mode == !user)
 			load_guest_cr3(v);

@@ -64,7 +64,8 @@ static uint64_t pte_flags(unsigned int flags)
 {
 	uint64_t e = PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY;
 
-	if (cpu_features.pge)
+	/* What guests may read is not in all of their address spaces: vm_assist's m2p_strict. */
+	if (cpu_features.pge && !(flags & MAP_USER))
 		e |= PTE_GLOBAL;
 	if (cpu_features.nx && !(flags & MAP_EXEC))
 		e |= PTE_NX;
