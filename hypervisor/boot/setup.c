@@ -10,7 +10,7 @@
 #include "sched/sched.h"
 #include "time/time.h"
 
-#define MULTIBOOT2_LOADED 0x36d76289 /* Multiboot2 specification 3.3 */
+#define MULTIBOOT2_LOADED   0x36d76289 /* Multiboot2 specification 3.3 */
 #define MAX_MULTIBOOT2_INFO (1UL << 20)
 
 static uint64_t entry_tsc __initdata;

@@ -15,10 +15,10 @@
 #include <public/vcpu.h>
 #include <public/event_channel.h>
 
-#define MAX_VCPUS 64
+#define MAX_VCPUS	  64
 #define NR_EVTCHN_BUCKETS 32
-#define GDT_FRAMES 14 /* that a guest may supply: FIRST_RESERVED_GDT_PAGE */
-#define GDT_ENTRIES_MAX (GDT_FRAMES * 512)
+#define GDT_FRAMES	  14 /* that a guest may supply: FIRST_RESERVED_GDT_PAGE */
+#define GDT_ENTRIES_MAX	  (GDT_FRAMES * 512)
 
 /* ---- mm/ ---- */
 struct domain_mm {
@@ -33,7 +33,7 @@ struct domain_mm {
 	spinlock_t page_lock;
 	int budget; /* work left before the lock must be let go for a moment; under lock */
 	mfn_t relinquish_next; /* progress of domain_relinquish_memory() */
-	uint64_t vm_assist; /* bit per VMASST_TYPE_*; pv/ writes */
+	uint64_t vm_assist;    /* bit per VMASST_TYPE_*; pv/ writes */
 };
 
 /* ---- event/ ---- */
@@ -41,13 +41,14 @@ struct evtchn; /* event/event.c */
 struct domain_evtchn {
 	spinlock_t lock;
 	struct evtchn *bucket[NR_EVTCHN_BUCKETS]; /* each set once, until the domain dies */
-	unsigned int valid; /* ports below this exist (bucket allocated) */
+	unsigned int valid;			  /* ports below this exist (bucket allocated) */
 	uint64_t polling; /* bit per vCPU that waits in sched_op poll; atomic */
 };
 
 struct vcpu_evtchn {
 	uint16_t virq_port[NR_VIRQS]; /* 0: unbound; under the domain's event lock */
-	evtchn_port_t poll_port; /* while its bit in polling is set: 0 any of several, else the only port */
+	evtchn_port_t
+	    poll_port; /* while its bit in polling is set: 0 any of several, else the only port */
 };
 
 /* ---- pv/ ---- */
@@ -70,34 +71,38 @@ struct vcpu_pv {
 	uint16_t kernel_ss;
 	uint64_t kernel_sp;
 	struct pv_callback event, failsafe, syscall, syscall32, sysenter, nmi;
-	uint16_t event_cs, failsafe_cs; /* always flat kernel cs in 64-bit guests; kept for get context */
+	uint16_t event_cs,
+	    failsafe_cs; /* always flat kernel cs in 64-bit guests; kept for get context */
 	struct pv_trap trap[256];
 	uint64_t ctrlreg[8]; /* the guest's view: 0 (TS, ...), 2, 4 */
 	uint64_t debugreg[8];
 	uint64_t fs_base, gs_base_kernel, gs_base_user; /* valid while not current; see context.c */
-	uint16_t ds, es, fs, gs; /* saved selectors while not current */
-	uint64_t gdt_frames[GDT_FRAMES]; /* mfns, typed seg_desc; mm/ */
+	uint16_t ds, es, fs, gs;			/* saved selectors while not current */
+	uint64_t gdt_frames[GDT_FRAMES];		/* mfns, typed seg_desc; mm/ */
 	unsigned int gdt_ents;
 	uint64_t ldt_base;
 	unsigned int ldt_ents;
 	uint32_t ldt_mapped; /* pages of the LDT window that hold a typed frame of this LDT */
 	uint64_t ldt_frames[16];
-	unsigned int iopl; /* 0..3, as the guest kernel set it: privilege for in/out/cli of ring 3 */
-	vaddr_t iobmp;	   /* guest address of its I/O permission bitmap */
+	unsigned int
+	    iopl;      /* 0..3, as the guest kernel set it: privilege for in/out/cli of ring 3 */
+	vaddr_t iobmp; /* guest address of its I/O permission bitmap */
 	unsigned int iobmp_bits;
 	bool fpu_dirty; /* the guest's CR0.TS view is off */
 	bool nmi_pending;
 	bool nmi_masked;   /* an NMI handler runs: until the next iret hypercall */
 	bool nmi_deferred; /* another NMI came meanwhile */
-	uint32_t tsc_aux; /* in MSR_TSC_AUX while current, where the CPU has it */
-	uint64_t xcr0;	  /* in XCR0 while current, where the CPU has XSAVE; a subset of cpu_features.xcr0 */
+	uint32_t tsc_aux;  /* in MSR_TSC_AUX while current, where the CPU has it */
+	uint64_t
+	    xcr0; /* in XCR0 while current, where the CPU has XSAVE; a subset of cpu_features.xcr0 */
 };
 
 /* ---- sched/ ---- */
 enum runstate { VCPU_RUNNING = 0, VCPU_RUNNABLE = 1, VCPU_BLOCKED = 2, VCPU_OFFLINE = 3 };
 
 struct vcpu_sched {
-	unsigned int cpu; /* whose run queue owns it; readable by all, changes under its queue's lock */
+	unsigned int
+	    cpu; /* whose run queue owns it; readable by all, changes under its queue's lock */
 	struct list queue; /* in that CPU's run queue while runnable and not running */
 	uint64_t vruntime;
 	stime_t started; /* when it last began to run */
@@ -108,16 +113,16 @@ struct vcpu_sched {
 /* ---- time/ ---- */
 struct vcpu_time {
 	struct timer singleshot, periodic, poll;
-	stime_t period; /* 0: no periodic timer */
+	stime_t period;	     /* 0: no periodic timer */
 	vaddr_t area_filled; /* the time_area that update_vcpu_time() wrote last */
 };
 
 /* Why a vCPU doesn't run: bits of vcpu.pause_flags, atomic. Runs only when all are 0. */
-#define VPF_BLOCKED 0	  /* sched_op block/poll */
-#define VPF_POLLING 1	  /* with VPF_BLOCKED: in sched_op poll */
-#define VPF_DOWN 2	  /* vcpu_op down, or never initialised */
-#define VPF_DOMAIN 3	  /* the domain is paused, shut down or dying */
-#define VPF_PARKED 4	  /* being stopped for vcpu_stop_sync() */
+#define VPF_BLOCKED 0 /* sched_op block/poll */
+#define VPF_POLLING 1 /* with VPF_BLOCKED: in sched_op poll */
+#define VPF_DOWN    2 /* vcpu_op down, or never initialised */
+#define VPF_DOMAIN  3 /* the domain is paused, shut down or dying */
+#define VPF_PARKED  4 /* being stopped for vcpu_stop_sync() */
 
 struct vcpu {
 	unsigned int id;
@@ -131,9 +136,11 @@ struct vcpu {
 
 	/* Always valid, writable: in shared_info, the registered frame, or dummy_vcpu_info (event/). */
 	struct vcpu_info *vcpu_info;
-	mfn_t vcpu_info_mfn; /* registered by the guest, holds a writable type reference; or INVALID_MFN */
+	mfn_t
+	    vcpu_info_mfn; /* registered by the guest, holds a writable type reference; or INVALID_MFN */
 
-	mfn_t kernel_root, user_root; /* L4 frames with a type reference each; INVALID_MFN if none. mm/ */
+	mfn_t kernel_root,
+	    user_root;	   /* L4 frames with a type reference each; INVALID_MFN if none. mm/ */
 	mfn_t put_pending; /* a table whose release was preempted; 0: none. mm/ */
 
 	struct vcpu_pv pv;
@@ -143,8 +150,8 @@ struct vcpu {
 
 	/* runstate: kept by sched/ (runstate_change()), shown by time/ */
 	struct vcpu_runstate_info runstate;
-	vaddr_t runstate_area;	/* guest virtual address, 0: none */
-	vaddr_t time_area;	/* same, vcpu_time_memory_area */
+	vaddr_t runstate_area; /* guest virtual address, 0: none */
+	vaddr_t time_area;     /* same, vcpu_time_memory_area */
 
 	void *fpu; /* XSAVE or FXSAVE area, 64-byte aligned */
 };
@@ -162,8 +169,10 @@ struct domain {
 	struct vcpu *vcpu[MAX_VCPUS]; /* set once, before the domain runs */
 
 	struct shared_info *shared_info; /* a frame of the domain, in the direct map */
-	spinlock_t vcpu_lock; /* a vCPU's context and registered places are set once; before mm.lock */
-	cpumask_t dirty_cpus; /* CPUs whose TLBs may hold this domain's entries: those it runs or ran
+	spinlock_t
+	    vcpu_lock; /* a vCPU's context and registered places are set once; before mm.lock */
+	cpumask_t
+	    dirty_cpus; /* CPUs whose TLBs may hold this domain's entries: those it runs or ran
 				 on since they last switched to another root; atomic */
 
 	struct domain_mm mm;
