@@ -2,6 +2,7 @@
 /* Numbers for assembly: the build makes #defines of them (asm-offsets.h). */
 #include "domain/types.h"
 #include "cpu/percpu.h"
+#include "pv/pv.h"
 
 #define DEFINE(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"" ::"i"(value))
 #define REG(name, member)   DEFINE(REGS_##name, offsetof(struct cpu_user_regs, member))
@@ -34,6 +35,7 @@ void asm_offsets(void)
 	DEFINE(CPU_INFO_vcpu, offsetof(struct cpu_info, vcpu));
 	DEFINE(CPU_INFO_size, sizeof(struct cpu_info));
 
+	DEFINE(HYPERCALLS, NR_HYPERCALLS);
 	DEFINE(VCPU_vcpu_info, offsetof(struct vcpu, vcpu_info));
 	DEFINE(VCPU_kernel_mode, offsetof(struct vcpu, pv.kernel_mode));
 	DEFINE(VCPU_nmi_pending, offsetof(struct vcpu, pv.nmi_pending));

@@ -115,9 +115,10 @@ SMAP_SITES_BEGIN(smap_sites_entry)
  *			ss			to be written
  *	rsp ->		rsp			the guest's, saved
  *
- * rcx: the guest's rip, r11: its rflags. Of a guest in kernel mode this is a hypercall. The functions
- * called here keep rbx, rbp and r12 to r15 as C does, so the short way out leaves these alone: no
- * hypercall changes them.
+ * rcx: the guest's rip, r11: its rflags. Of a guest in kernel mode this is a hypercall: rax indexes
+ * hypercall_table (pv/hypercall.c), 0 for numbers beyond it also when the CPU speculates past the jump;
+ * the arguments are in C's registers but for the fourth, r10. The functions called here keep rbx, rbp
+ * and r12 to r15 as C does, so the short way out leaves these alone: no hypercall changes them.
  */
 ENTRY(syscall_entry)
 	movq	$FLAT_RING3_SS64, 8(%rsp)
@@ -127,11 +128,20 @@ ENTRY(syscall_entry)
 	push	$0
 	movl	$TRAP_syscall, 4(%rsp)
 	SAVE_REGS
-	mov	%rsp, %rdi
-	mov	CPU_INFO_vcpu(%rsp), %rcx
-	cmpb	$0, VCPU_kernel_mode(%rcx)
+	mov	CPU_INFO_vcpu(%rsp), %r11
+	cmpb	$0, VCPU_kernel_mode(%r11)
 	je	2f
-	call	pv_hypercall
+	cmp	$HYPERCALLS, %rax
+	jae	3f
+	sbb	%r11, %r11
+	and	%rax, %r11
+	lea	hypercall_table(%rip), %rcx
+	mov	(%rcx, %r11, 8), %rax
+	test	%rax, %rax
+	je	3f
+	mov	%r10, %rcx
+	call	*%rax
+	mov	%rax, REGS_rax(%rsp)
 1:	CHECK_WORK exit_softirq, exit_event
 	SYSRET_OR_ELSE exit_iret
 	mov	REGS_r10(%rsp), %r10
@@ -143,7 +153,11 @@ ENTRY(syscall_entry)
 	mov	REGS_rdi(%rsp), %rdi
 	mov	REGS_rsp(%rsp), %rsp
 	sysretq
-2:	call	pv_syscall_from_user
+2:	mov	%rsp, %rdi
+	call	pv_syscall_from_user
+	jmp	1b
+3:	mov	%rsp, %rdi
+	call	pv_hypercall
 	jmp	1b
 END(syscall_entry)
 

@@ -11,37 +11,48 @@ int get_user_u64(uint64_t *dst, const uint64_t *src);
 int put_user_u64(uint64_t *dst, uint64_t value);
 int copy_safe(void *dst, const void *src, size_t len);
 
+/*
+ * As guest_range_ok(), without the question whether the range is canonical: if not, the access is a
+ * #GP, which ends the copy like any fault.
+ */
+static inline bool range_ok(vaddr_t va, size_t len)
+{
+	vaddr_t end = va + len;
+
+	return likely(end >= va) && (end <= HV_VIRT_START || va >= HV_VIRT_END);
+}
+
 int copy_from_guest(void *dst, vaddr_t src, size_t len)
 {
-	if (unlikely(!guest_range_ok(src, len)))
+	if (unlikely(!range_ok(src, len)))
 		return -EFAULT;
 	return copy_user(dst, (const void *)src, len);
 }
 
 int copy_to_guest(vaddr_t dst, const void *src, size_t len)
 {
-	if (unlikely(!guest_range_ok(dst, len)))
+	if (unlikely(!range_ok(dst, len)))
 		return -EFAULT;
 	return copy_user((void *)dst, src, len);
 }
 
 int clear_guest(vaddr_t dst, size_t len)
 {
-	if (unlikely(!guest_range_ok(dst, len)))
+	if (unlikely(!range_ok(dst, len)))
 		return -EFAULT;
 	return clear_user((void *)dst, len);
 }
 
 int get_guest_u64(uint64_t *dst, vaddr_t src)
 {
-	if (unlikely(!guest_range_ok(src, sizeof(*dst))))
+	if (unlikely(!range_ok(src, sizeof(*dst))))
 		return -EFAULT;
 	return get_user_u64(dst, (const uint64_t *)src);
 }
 
 int put_guest_u64(vaddr_t dst, uint64_t value)
 {
-	if (unlikely(!guest_range_ok(dst, sizeof(value))))
+	if (unlikely(!range_ok(dst, sizeof(value))))
 		return -EFAULT;
 	return put_user_u64((uint64_t *)dst, value);
 }

@@ -69,7 +69,6 @@ long hypercall_continue(unsigned int nr, unsigned int nargs, ...)
 #define ARGS                                                                                 \
 	unsigned long a, unsigned long b, unsigned long c, unsigned long d, unsigned long e, \
 	    unsigned long f
-typedef long hypercall_fn(ARGS);
 
 /* Each handler takes what it needs, in its own types: hc_NAME converts, at no cost. */
 #define HYPERCALL(name, ...)                   \
@@ -150,9 +149,8 @@ HYPERCALL(physdev_op, (int)a, b)
 HYPERCALL(sysctl, a)
 HYPERCALL(xenpmu_op)
 
-#define NR_HYPERCALLS 56
-#define ENTRY(name)   [__HYPERVISOR_##name] = hc_##name
-static hypercall_fn *const table[NR_HYPERCALLS] = {
+#define ENTRY(name) [__HYPERVISOR_##name] = hc_##name
+hypercall_fn *const hypercall_table[NR_HYPERCALLS] = {
     ENTRY(set_trap_table),
     ENTRY(mmu_update),
     ENTRY(set_gdt),
@@ -200,7 +198,7 @@ static inline long dispatch(unsigned long nr, ARGS)
 
 	if (unlikely(nr >= NR_HYPERCALLS))
 		return unknown_hypercall(nr);
-	fn = table[clamp_index(nr, NR_HYPERCALLS)];
+	fn = hypercall_table[clamp_index(nr, NR_HYPERCALLS)];
 	if (unlikely(!fn))
 		return unknown_hypercall(nr);
 	return fn(a, b, c, d, e, f);

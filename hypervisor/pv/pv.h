@@ -11,7 +11,15 @@
 /* Fill a frame with the hypercall page's stubs (public/xen.h: 32 bytes each). */
 void hypercall_page_init(void *page);
 
-/* From entry.S: rax number, rdi rsi rdx r10 r8 r9 arguments in regs. Result into regs->rax. */
+/*
+ * Handlers by number, NULL where there is none: arguments as in rdi, rsi, rdx, r10, r8, r9; what they
+ * return goes to rax. entry.S calls them itself (its fast way is counted in instructions);
+ * pv_hypercall() does the same from the registers, and answers the numbers that have no handler.
+ */
+#define NR_HYPERCALLS 56
+typedef long hypercall_fn(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long,
+			  unsigned long);
+extern hypercall_fn *const hypercall_table[NR_HYPERCALLS];
 void pv_hypercall(struct cpu_user_regs *regs);
 /*
  * Long hypercalls continue by re-execution: set the current vCPU's registers so that on its next
