@@ -209,6 +209,8 @@ static bool decode_0f(struct decoder *c, struct pte_write *w, unsigned int full,
 static bool decode_opcode(struct decoder *c, struct pte_write *w, unsigned int full, bool *lockable)
 {
 	uint8_t opcode = (uint8_t)fetch(c, 1);
+	unsigned int imm =
+	    min(full, 4U); /* an immediate of the operand's size has at most four bytes */
 
 	*lockable = true;
 	if (opcode == 0x0f)
@@ -229,7 +231,7 @@ static bool decode_opcode(struct decoder *c, struct pte_write *w, unsigned int f
 	case 0x83:
 		w->address = fetch_address(c);
 		w->op = c->modrm >> 3 & 7;
-		w->source = fetch(c, opcode == 0x81 ? min(full, 4U) : 1);
+		w->source = fetch(c, opcode == 0x81 ? imm : 1);
 		return w->op != PTE_CMP;
 	case 0x86:
 	case 0x87:
@@ -269,9 +271,11 @@ static bool decode_opcode(struct decoder *c, struct pte_write *w, unsigned int f
 bool pte_write_decode(const uint8_t *insn, unsigned int len, const struct cpu_user_regs *regs,
 		      struct pte_write *w)
 {
-	struct decoder c = {.insn = insn, .len = min(len, (unsigned int)MAX_INSN), .regs = regs};
+	struct decoder c = {.insn = insn, .len = len, .regs = regs};
 	bool lock = false, lockable = false, prefix = true;
 
+	if (c.len > MAX_INSN)
+		c.len = MAX_INSN;
 	*w = (struct pte_write){0};
 	while (prefix && c.at < c.len) {
 		switch (insn[c.at]) {
