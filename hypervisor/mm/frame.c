@@ -93,8 +93,8 @@ void frame_masks_init(void)
 	bad_l1_bits = PTE_ADDR_MASK & ~((1UL << bits) - 1);
 	if (!cpu_features.nx)
 		bad_l1_bits |= PTE_NX;
-	/* No superpages for guests; in level 4 the bit is reserved anyway. */
-	bad_table_bits = bad_l1_bits | PTE_PSE;
+	/* No superpages for guests; in level 4 both bits are reserved anyway. */
+	bad_table_bits = bad_l1_bits | PTE_PSE | PTE_GLOBAL;
 }
 
 void frames_mark_ram(mfn_t start, mfn_t end)

@@ -139,10 +139,11 @@ static int list_begin(unsigned int *count, vaddr_t pdone, unsigned int *done)
 	return pdone ? copy_from_guest(done, pdone, sizeof(*done)) : 0;
 }
 
+/* What was done is done, whether the guest can be told or not. */
 static long list_end(vaddr_t pdone, unsigned int done, long rc)
 {
-	if (pdone && copy_to_guest(pdone, &done, sizeof(done)))
-		return -EFAULT;
+	if (pdone)
+		(void)copy_to_guest(pdone, &done, sizeof(done));
 	return rc;
 }
 
@@ -385,7 +386,7 @@ static long flush_op(struct vcpu *v, const struct mmuext_op *op)
 	case MMUEXT_TLB_FLUSH_MULTI:
 	case MMUEXT_INVLPG_MULTI:
 		if (read_vcpu_mask(v->domain, (vaddr_t)op->arg2.vcpumask.p, &cpus))
-			return -EFAULT;
+			return -EINVAL;
 		break;
 	case MMUEXT_TLB_FLUSH_ALL:
 	case MMUEXT_INVLPG_ALL:

@@ -89,9 +89,9 @@
  *
  * Entries
  * -------
- * Reserved bits and address bits beyond the CPU's are refused, as is NX where there is no NX. USER is always
- * set, for guest kernels run in ring 3 too (guest user mode has another root); GLOBAL always cleared, so that
- * loading CR3 separates kernel from user. Memory types: in levels 2 to 4 cleared, for a walk that bypasses
+ * Reserved bits and address bits beyond the CPU's are refused, as is NX where there is no NX, and GLOBAL and
+ * PSE above level 1. USER is always set, for guest kernels run in ring 3 too (guest user mode has another
+ * root); GLOBAL is cleared in level 1, so that loading CR3 separates kernel from user. Memory types: in levels 2 to 4 cleared, for a walk that bypasses
  * the caches might read what memory held long ago; in level 1 cleared unless the domain is privileged, for
  * the same reason with contents. Bits that the CPU ignores are the guest's.
  */
@@ -273,13 +273,18 @@ static inline uint64_t adjust_l1(const struct domain *d, uint64_t e)
 	return d->is_privileged ? e : e & ~(uint64_t)(PTE_PWT | PTE_PCD | PTE_PAT);
 }
 
-/* What the hypervisor drives itself but a domain may see loses the right to write, without a word. */
-static int get_entry_of_device(const struct domain *d, uint64_t *e, enum frame_space space)
+/*
+ * An entry whose frame gave no reference: a device, or why not. What the hypervisor drives itself but a
+ * domain may see loses the right to write, without a word.
+ */
+static int get_other_entry(const struct domain *d, uint64_t *e, enum frame_space space)
 {
 	mfn_t mfn = entry_mfn(*e);
+	struct frame *f = frame_of_ram(mfn);
+	bool own = f && state_refs(frame_state(f)) && frame_is_owned(f, d);
 
-	if (space == SPACE_OWN && frame_of_ram(mfn))
-		return -EINVAL;
+	if (space == SPACE_OWN && f)
+		return own && (*e & PTE_RW) ? -EBUSY : -EINVAL;
 	if (!io_frame_allowed(d, mfn))
 		return -EPERM;
 	if (io_frame_read_only(mfn))
@@ -287,7 +292,10 @@ static int get_entry_of_device(const struct domain *d, uint64_t *e, enum frame_s
 	return 0;
 }
 
-/* The reference of a present entry, which may be adjusted. */
+/*
+ * The reference of a present entry, which may be adjusted. -EBUSY: the domain's own frame, whose type is
+ * not writable; -EINVAL: not its own; -EPERM: a device that it may not map.
+ */
 static inline int get_entry(const struct domain *d, uint64_t *entry, enum frame_space space)
 {
 	uint64_t e = *entry;
@@ -300,7 +308,7 @@ static inline int get_entry(const struct domain *d, uint64_t *entry, enum frame_
 		if (likely((e & PTE_RW) ? get_writable(f, d) : get_ref(f, d)))
 			return 0;
 	}
-	return get_entry_of_device(d, entry, space);
+	return get_other_entry(d, entry, space);
 }
 
 struct frame *entry_frame(uint64_t entry)
@@ -360,7 +368,7 @@ static int validate_l1(struct domain *d, struct frame *f)
 
 static uint64_t adjust_table(uint64_t e)
 {
-	return (e | PTE_USER) & ~(uint64_t)(PTE_GLOBAL | PTE_PWT | PTE_PCD);
+	return (e | PTE_USER) & ~(uint64_t)(PTE_PWT | PTE_PCD);
 }
 
 static bool counts_entry(unsigned int level, unsigned int i, uint64_t e)
