@@ -184,10 +184,12 @@ static void put_message(const char *text, int level, const struct log_levels *le
 		}
 		len = end ? (size_t)(end - text) + 1 : strlen(text);
 		if (!line_open) {
-			if (guest_line_open)
-				put_sinks("\n", 1);
-			guest_line_open = false;
 			line_admitted = level == LEVEL_ALWAYS || admitted(levels, limit, level);
+			/* What is not shown must not break the line that a domain is writing. */
+			if (line_admitted && guest_line_open) {
+				put_sinks("\n", 1);
+				guest_line_open = false;
+			}
 		}
 		if (line_admitted || always_keep) {
 			if (!line_open)
