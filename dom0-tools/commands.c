@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shell.h"
 #include "hypervisor.h"
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@ static const char *plural(unsigned long count)
 
 static int refused(const char *name, long error)
 {
-	printf("%s: the hypervisor refuses: %s\n", name, strerror((int)-error));
+	printf("%s: %s\n", name, strerror((int)-error));
 	return 1;
 }
 
@@ -94,21 +95,56 @@ static int run_info(int argc, char **argv)
 
 /* dmesg */
 
-static int run_dmesg(int argc, char **argv)
+/* All of the log, to be freed; its length in *length, which is an errno when NULL is returned. */
+static char *read_log(long *length)
 {
-	static char buffer[4096];
+	size_t size = 0, used = 0;
+	char *text = NULL, *bigger;
 	uint32_t index = 0;
 	long count;
+
+	do {
+		if (used == size) {
+			size = size ? 2 * size : 16384;
+			bigger = realloc(text, size);
+			if (!bigger) {
+				free(text);
+				*length = -ENOMEM;
+				return NULL;
+			}
+			text = bigger;
+		}
+		count = hypervisor_log_read(text + used, size - used, &index);
+		if (count < 0) {
+			free(text);
+			*length = count;
+			return NULL;
+		}
+		used += (size_t)count;
+	} while (count);
+	*length = (long)used;
+	return text;
+}
+
+/* Read to its end before any of it is printed: what we print may be logged too. */
+static int run_dmesg(int argc, char **argv)
+{
+	char *text;
+	long length, error;
 
 	if (argc > 1 && strcmp(argv[1], "-c") != 0) {
 		printf("dmesg: there is no option '%s'\n", argv[1]);
 		return 1;
 	}
-	while ((count = hypervisor_log_read(buffer, sizeof(buffer), &index)) > 0)
-		fwrite(buffer, 1, (size_t)count, stdout);
-	if (count == 0 && argc > 1)
-		count = hypervisor_log_clear();
-	return count < 0 ? refused("dmesg", count) : 0;
+	text = read_log(&length);
+	if (!text)
+		return refused("dmesg", length);
+	fwrite(text, 1, (size_t)length, stdout);
+	if (length && text[length - 1] != '\n')
+		printf("\n");
+	free(text);
+	error = argc > 1 ? hypervisor_log_clear() : 0;
+	return error ? refused("dmesg", error) : 0;
 }
 
 /* threads */
