@@ -61,9 +61,9 @@ static int parse_dom0_mem(const char *s)
 	for (;;) {
 		int64_t *out = &mem_wanted;
 
-		if (!strncmp(s, "min:", 4))
+		if (strncmp(s, "min:", 4) == 0)
 			out = &mem_min;
-		else if (!strncmp(s, "max:", 4))
+		else if (strncmp(s, "max:", 4) == 0)
 			out = &mem_max;
 		s += out == &mem_wanted ? 0 : 4;
 		if (parse_signed_size(&s, out))

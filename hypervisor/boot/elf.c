@@ -71,9 +71,9 @@ static const char *check_header(const struct elf_image *img, struct elf_header *
 
 	if (img->size == 0)
 		return "it is empty";
-	if (img->size >= 0x206 && !memcmp(img->data + 0x202, "HdrS", 4))
+	if (img->size >= 0x206 && memcmp(img->data + 0x202, "HdrS", 4) == 0)
 		return "it is a bzImage, not an ELF kernel image";
-	if (img->size < sizeof(magic) || memcmp(img->data, magic, sizeof(magic)))
+	if (img->size < sizeof(magic) || memcmp(img->data, magic, sizeof(magic)) != 0)
 		return "it is not an ELF file";
 	if (img->size < sizeof(*h))
 		return "its ELF header is truncated";
@@ -195,7 +195,7 @@ static const char *scan_notes(struct elf_image *img, uint64_t offset, uint64_t s
 		if (!inside(name, ROUND_UP((uint64_t)note.namesz, 4), end) ||
 		    !inside(desc, note.descsz, end))
 			return "one of its notes is truncated";
-		if (note.namesz == 4 && !memcmp(img->data + name, "Xen", 4)) {
+		if (note.namesz == 4 && memcmp(img->data + name, "Xen", 4) == 0) {
 			const char *error =
 			    take_note(&img->notes, note.type, img->data + desc, note.descsz);
 
@@ -312,7 +312,7 @@ static const char *check_segments(struct elf_image *img, const struct elf_header
 
 static bool word_is(const char *word, size_t n, const char *name)
 {
-	return strlen(name) == n && !strncmp(word, name, n);
+	return strlen(name) == n && strncmp(word, name, n) == 0;
 }
 
 /*
@@ -340,7 +340,7 @@ static const char *check_notes(const struct elf_image *img)
 
 	if (!info->has_entry)
 		return "its notes give no entry for PV (a PVH-only kernel?)";
-	if (info->xen_version[0] && strcmp(info->xen_version, "xen-3.0"))
+	if (info->xen_version[0] && strcmp(info->xen_version, "xen-3.0") != 0)
 		return "it is made for another version of the interface than xen-3.0";
 	if (info->entry < img->virt_start || info->entry >= img->virt_end)
 		return "its entry lies outside its segments";

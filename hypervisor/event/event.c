@@ -18,7 +18,9 @@
 #include "lib/errno.h"
 #include <public/event_channel.h>
 
-#define PORTS_PER_BUCKET (EVTCHN_2L_NR_CHANNELS / NR_EVTCHN_BUCKETS)
+#define PORTS_PER_BUCKET 128
+_Static_assert(PORTS_PER_BUCKET *NR_EVTCHN_BUCKETS == EVTCHN_2L_NR_CHANNELS,
+	       "all ports have a bucket");
 
 enum evtchn_state { ECS_FREE, ECS_RESERVED, ECS_UNBOUND, ECS_INTERDOMAIN, ECS_VIRQ, ECS_IPI };
 
