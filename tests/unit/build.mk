@@ -49,15 +49,16 @@ fuzz-programs := $(foreach t,$(fuzzers),$(BUILD)/tests/$(t)/$(t))
 unit-programs: $(unit-programs)
 fuzz-programs: $(fuzz-programs)
 
-# A program that does not compile is a failed test of its own and must not hide the others: make -k.
+# A program that does not compile is a failed test of its own and must not hide the others: make -k. What an earlier
+# build left of it may still run and pass; then the layer fails all the same.
 test-unit: ## unit tests on the host, under ASan and UBSan
-	@$(MAKE) --no-print-directory -k unit-programs || true
-	@$(PYTHON) scripts/run-host-tests unit $(unit-programs)
+	@built=0; $(MAKE) --no-print-directory -k unit-programs || built=1; \
+	$(PYTHON) scripts/run-host-tests unit $(unit-programs) && exit $$built
 
 test-fuzz: ## short fuzzing: the regression inputs, then a fixed number of runs
-	@$(MAKE) --no-print-directory -k fuzz-programs || true
-	@$(PYTHON) scripts/run-host-tests --factor $(FUZZ_RUNS_FACTOR) --work $(BUILD)/fuzz fuzz \
-		$(foreach t,$(fuzzers),$(BUILD)/tests/$(t)/$(t):$(or $($(t)-runs),50000))
+	@built=0; $(MAKE) --no-print-directory -k fuzz-programs || built=1; \
+	$(PYTHON) scripts/run-host-tests --factor $(FUZZ_RUNS_FACTOR) --work $(BUILD)/fuzz fuzz \
+		$(foreach t,$(fuzzers),$(BUILD)/tests/$(t)/$(t):$(or $($(t)-runs),50000)) && exit $$built
 
 .PHONY: test-fuzz-long
 test-fuzz-long: ## the same with 100 times the runs

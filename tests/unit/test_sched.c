@@ -11,9 +11,6 @@
 #include "sched/sched.h"
 #include "time/time.h"
 
-/* Here the name is only a member's: there are several CPUs. */
-#undef current
-
 #define CPUS  3
 #define VCPUS 7
 
@@ -92,21 +89,21 @@ void do_softirq(void)
 
 void update_vcpu_time(struct vcpu *v)
 {
-	assert_ptr_equal(v, unit_cpu_info.current);
+	assert_ptr_equal(v, unit_cpu_info.vcpu);
 }
 
 void update_runstate_area(struct vcpu *v)
 {
-	assert_ptr_equal(v, unit_cpu_info.current);
+	assert_ptr_equal(v, unit_cpu_info.vcpu);
 }
 
 void context_switch(struct vcpu *prev, struct vcpu *next)
 {
-	assert_ptr_equal(prev, unit_cpu_info.current);
+	assert_ptr_equal(prev, unit_cpu_info.vcpu);
 	/* Still held by this CPU: nobody else may run it before its registers are saved. */
 	assert_true(prev->sched.running && next->sched.running);
 	assert_int_equal(next->sched.cpu, unit_cpu_info.cpu);
-	unit_cpu_info.current = next;
+	unit_cpu_info.vcpu = next;
 	switches++;
 }
 
@@ -187,7 +184,7 @@ static void check(void)
 								     : VCPU_BLOCKED);
 	}
 	for (unsigned int cpu = 0; cpu < CPUS; cpu++)
-		idle += cpus[cpu].current->is_idle;
+		idle += cpus[cpu].vcpu->is_idle;
 	/* Nobody waits while a CPU is idle (all may run everywhere in this test). */
 	assert_int_equal(running, CPUS - idle);
 	assert_true(waiting == 0 || idle == 0);
@@ -225,7 +222,7 @@ static int setup(void **state)
 		percpu_offset[cpu] = (unsigned long)(queues[cpu] - percpu_rq);
 		cpus[cpu].cpu = cpu;
 		cpus[cpu].percpu_offset = percpu_offset[cpu];
-		cpus[cpu].current = &idles[cpu];
+		cpus[cpu].vcpu = &idles[cpu];
 	}
 	unit_cpu_info = cpus[0];
 	sched_init();
@@ -258,7 +255,7 @@ static void test_random(void **state)
 			block(v);
 			break;
 		case 2:
-			if (!unit_cpu_info.current->is_idle)
+			if (!unit_cpu_info.vcpu->is_idle)
 				sched_yield();
 			break;
 		default:
