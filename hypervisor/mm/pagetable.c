@@ -4,8 +4,9 @@
  *
  * Guests' L4 tables hold copies of these slots, so the entries of idle_root never change once
  * pagetable_init() is done: every L3 table that will ever be used is there from then on. Tables are
- * never freed. Nothing is both writable and executable, in no mapping: the direct map has the image's
- * text and constants read-only too. Only RAM is mapped cached.
+ * never freed. The image's text and constants are read-only in the direct map too, so that no mapping
+ * lets them be written; the only other code, the CPUs' syscall stubs, can be reached for writing through
+ * the direct map. Only RAM is mapped cached.
  *
  * Locks: table_lock covers all changes of entries except those that percpu_window_pte() hands out,
  * which belong to their CPU; vmap_lock covers the free list of the run-time area. Neither is taken
