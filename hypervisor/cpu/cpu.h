@@ -113,6 +113,8 @@ unsigned int ioapic_gsi_count(void);
 /* Route gsi to a vector on a CPU. level/low: trigger and polarity. Starts masked. -EINVAL: no such gsi. */
 int ioapic_route(unsigned int gsi, unsigned int vector, unsigned int cpu, bool level, bool low);
 void ioapic_mask(unsigned int gsi, bool masked);
+/* The vector to which gsi is routed; 0: none. */
+unsigned int ioapic_vector(unsigned int gsi);
 /* Read an IO-APIC's redirection-table register pair for physdev apic_read; idx as hardware's. */
 int ioapic_read(paddr_t base, unsigned int reg, uint32_t *value);
 /* ISA interrupt to gsi with MADT overrides applied. */

@@ -127,6 +127,19 @@ void ioapic_mask(unsigned int gsi, bool masked)
 	spin_unlock(&lock);
 }
 
+unsigned int ioapic_vector(unsigned int gsi)
+{
+	unsigned int pin, vector;
+	const struct ioapic *io = find(gsi, &pin);
+
+	if (!io)
+		return 0;
+	spin_lock(&lock);
+	vector = reg_read(io, REG_REDIRECTION(pin)) & 0xff;
+	spin_unlock(&lock);
+	return vector;
+}
+
 int ioapic_read(paddr_t base, unsigned int reg, uint32_t *value)
 {
 	for (unsigned int i = 0; i < nr_ioapics; i++)

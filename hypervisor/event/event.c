@@ -22,13 +22,21 @@
 _Static_assert(PORTS_PER_BUCKET *NR_EVTCHN_BUCKETS == EVTCHN_2L_NR_CHANNELS,
 	       "all ports have a bucket");
 
-enum evtchn_state { ECS_FREE, ECS_RESERVED, ECS_UNBOUND, ECS_INTERDOMAIN, ECS_VIRQ, ECS_IPI };
+enum evtchn_state {
+	ECS_FREE,
+	ECS_RESERVED,
+	ECS_UNBOUND,
+	ECS_INTERDOMAIN,
+	ECS_VIRQ,
+	ECS_IPI,
+	ECS_PIRQ
+};
 
 struct evtchn {
 	uint8_t state;
-	uint8_t notify_vcpu;  /* who gets the upcall; below max_vcpus */
-	domid_t remote_domid; /* unbound: who may bind */
-	uint16_t virq;
+	uint8_t notify_vcpu;	   /* who gets the upcall; below max_vcpus */
+	domid_t remote_domid;	   /* unbound: who may bind */
+	uint16_t virq;		   /* or pirq */
 	evtchn_port_t remote_port; /* interdomain */
 	struct domain *remote;
 };
@@ -122,6 +130,14 @@ void send_guest_global_virq(struct domain *d, unsigned int virq)
 
 	if (port)
 		set_pending(notified(d, evtchn_of(d, port)), port);
+}
+
+void evtchn_raise(struct domain *d, evtchn_port_t port)
+{
+	struct evtchn *chn = evtchn_of(d, port);
+
+	if (chn)
+		set_pending(notified(d, chn), port);
 }
 
 static long evtchn_send(struct domain *d, evtchn_port_t port)
@@ -362,8 +378,38 @@ static long bind_ipi(struct evtchn_bind_ipi *op)
 	return rc;
 }
 
+static long bind_pirq(struct evtchn_bind_pirq *op)
+{
+	struct domain *d = current->domain;
+	struct evtchn *chn;
+	int port;
+	long rc;
+
+	if (op->pirq > UINT16_MAX)
+		return -EINVAL;
+	spin_lock(&d->evtchn.lock);
+	port = find_free_port(d);
+	rc = port;
+	if (port < 0)
+		goto out;
+	chn = evtchn_of(d, port);
+	chn->notify_vcpu = 0;
+	chn->virq = (uint16_t)op->pirq;
+	clear_pending(d, port);
+	/* Interrupts may come as soon as it is bound. */
+	set_state(chn, ECS_PIRQ);
+	rc = pirq_bind(d, op->pirq, port);
+	if (rc)
+		set_state(chn, ECS_FREE);
+	else
+		op->port = port;
+out:
+	spin_unlock(&d->evtchn.lock);
+	return rc;
+}
+
 /* Under the domain's lock, and the peer's. */
-static void close_port(struct domain *d, struct evtchn *chn)
+static void close_port(struct domain *d, struct evtchn *chn, evtchn_port_t port)
 {
 	struct evtchn *peer;
 
@@ -381,6 +427,8 @@ static void close_port(struct domain *d, struct evtchn *chn)
 		set_state(peer, ECS_UNBOUND);
 		peer->remote_domid = d->id;
 		peer->remote = NULL;
+	} else if (chn->state == ECS_PIRQ) {
+		pirq_unbind(d, chn->virq, port);
 	}
 	set_state(chn, ECS_FREE);
 	chn->remote = NULL;
@@ -407,7 +455,7 @@ static long evtchn_close(struct domain *d, evtchn_port_t port)
 		remote = now_remote;
 	}
 	if (chn->state != ECS_FREE && chn->state != ECS_RESERVED) {
-		close_port(d, chn);
+		close_port(d, chn, port);
 		clear_pending(d, port);
 		rc = 0;
 	}
@@ -455,6 +503,10 @@ static long evtchn_status(struct evtchn_status *op)
 	case ECS_IPI:
 		op->status = EVTCHNSTAT_ipi;
 		break;
+	case ECS_PIRQ:
+		op->status = EVTCHNSTAT_pirq;
+		op->u.pirq = chn->virq;
+		break;
 	default:
 		op->status = EVTCHNSTAT_closed;
 		break;
@@ -476,7 +528,7 @@ static long bind_vcpu(const struct evtchn_bind_vcpu *op)
 	if (!chn)
 		return -EINVAL;
 	spin_lock(&d->evtchn.lock);
-	if (chn->state == ECS_UNBOUND || chn->state == ECS_INTERDOMAIN ||
+	if (chn->state == ECS_UNBOUND || chn->state == ECS_INTERDOMAIN || chn->state == ECS_PIRQ ||
 	    (chn->state == ECS_VIRQ && virq_is_global(chn->virq))) {
 		WRITE_ONCE(chn->notify_vcpu, op->vcpu);
 		rc = 0;
@@ -504,6 +556,7 @@ union evtchn_arg {
 	struct evtchn_bind_interdomain bind_interdomain;
 	struct evtchn_bind_virq bind_virq;
 	struct evtchn_bind_ipi bind_ipi;
+	struct evtchn_bind_pirq bind_pirq;
 	struct evtchn_close close;
 	struct evtchn_send send;
 	struct evtchn_status status;
@@ -516,7 +569,8 @@ union evtchn_arg {
 static size_t arg_size(unsigned int cmd, bool *out)
 {
 	*out = cmd == EVTCHNOP_alloc_unbound || cmd == EVTCHNOP_bind_interdomain ||
-	       cmd == EVTCHNOP_bind_virq || cmd == EVTCHNOP_bind_ipi || cmd == EVTCHNOP_status;
+	       cmd == EVTCHNOP_bind_virq || cmd == EVTCHNOP_bind_ipi || cmd == EVTCHNOP_bind_pirq ||
+	       cmd == EVTCHNOP_status;
 	switch (cmd) {
 	case EVTCHNOP_alloc_unbound:
 		return sizeof(struct evtchn_alloc_unbound);
@@ -526,6 +580,8 @@ static size_t arg_size(unsigned int cmd, bool *out)
 		return sizeof(struct evtchn_bind_virq);
 	case EVTCHNOP_bind_ipi:
 		return sizeof(struct evtchn_bind_ipi);
+	case EVTCHNOP_bind_pirq:
+		return sizeof(struct evtchn_bind_pirq);
 	case EVTCHNOP_close:
 		return sizeof(struct evtchn_close);
 	case EVTCHNOP_status:
@@ -554,6 +610,8 @@ static long perform(unsigned int cmd, union evtchn_arg *a)
 		return bind_virq(&a->bind_virq);
 	case EVTCHNOP_bind_ipi:
 		return bind_ipi(&a->bind_ipi);
+	case EVTCHNOP_bind_pirq:
+		return bind_pirq(&a->bind_pirq);
 	case EVTCHNOP_close:
 		return evtchn_close(d, a->close.port);
 	case EVTCHNOP_status:
@@ -663,8 +721,8 @@ void unmap_vcpu_info(struct vcpu *v)
 
 void evtchn_dump(struct domain *d)
 {
-	static const char *const names[] = {"free",	   "reserved", "unbound",
-					    "interdomain", "virq",     "ipi"};
+	static const char *const names[] = {"free", "reserved", "unbound", "interdomain",
+					    "virq", "ipi",	"pirq"};
 
 	for (evtchn_port_t port = 1; port < d->evtchn.valid; port++) {
 		const struct evtchn *chn = evtchn_of(d, port);
