@@ -473,6 +473,25 @@ static void parse_hpet(void)
 	acpi_unmap(h, table_length(h));
 }
 
+/* What a person who looks into a machine's troubles asks for. */
+static void tell_details(void)
+{
+	printk(LOG_DEBUG "ACPI: root pointer %#lx, local APIC %#lx, HPET %#lx, PM timer port %#x\n",
+	       acpi_info.rsdp, acpi_info.lapic, acpi_info.hpet, acpi_info.pm_timer_port);
+	for (unsigned int i = 0; i < acpi_info.ioapics; i++)
+		printk(LOG_DEBUG "ACPI: IO-APIC %u at %#lx, from GSI %u\n", acpi_info.ioapic[i].id,
+		       acpi_info.ioapic[i].address, acpi_info.ioapic[i].gsi_base);
+	for (unsigned int i = 0; i < acpi_info.overrides; i++)
+		printk(LOG_DEBUG "ACPI: IRQ %u is GSI %u, %s, active %s\n",
+		       acpi_info.override[i].irq, acpi_info.override[i].gsi,
+		       acpi_info.override[i].level ? "level" : "edge",
+		       acpi_info.override[i].low ? "low" : "high");
+	printk(LOG_DEBUG
+	       "ACPI: power off by port %#x, types %u and %u; reset by port %#x, value %#x\n",
+	       acpi_info.pm1a_cnt, acpi_info.s5_a, acpi_info.s5_b, acpi_info.reset_port,
+	       acpi_info.reset_value);
+}
+
 void acpi_init(void)
 {
 	acpi_info = (struct acpi_info){.lapic = DEFAULT_LAPIC};
@@ -488,4 +507,5 @@ void acpi_init(void)
 	printk(LOG_INFO "ACPI: %u CPUs, %u IO-APICs%s%s%s\n", acpi_info.cpus, acpi_info.ioapics,
 	       acpi_info.hpet ? ", HPET" : "", acpi_info.pm_timer_port ? ", PM timer" : "",
 	       acpi_info.s5_valid ? ", power off" : "");
+	tell_details();
 }

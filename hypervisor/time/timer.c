@@ -226,6 +226,9 @@ void timer_show(char key)
 		n = q->count;
 		next = q->root ? q->root->expires - t : 0;
 		spin_unlock(&q->lock);
-		printk(LOG_ERR "CPU %u: %u timers, the next in %ld us\n", cpu, n, next / 1000);
+		printk(LOG_ERR "CPU %u: %u timers", cpu, n);
+		if (n)
+			printk(LOG_ERR ", the next in %ld us", next / 1000);
+		printk(LOG_ERR "\n");
 	}
 }
