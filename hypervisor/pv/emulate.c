@@ -338,17 +338,22 @@ static bool in_64bit_code(const struct cpu_user_regs *regs)
 static enum insn_result fetch(vaddr_t rip, struct insn *insn)
 {
 	const size_t in_page = PAGE_SIZE - (rip & ~PAGE_MASK);
-	const size_t sizes[] = {min(in_page, (size_t)8), min(in_page, (size_t)INSN_MAX_LENGTH),
-				INSN_MAX_LENGTH};
+	const size_t limits[] = {8, INSN_MAX_LENGTH};
 	uint8_t bytes[INSN_MAX_LENGTH];
-	enum insn_result result = INSN_TRUNCATED;
+	enum insn_result result;
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(sizes) && result == INSN_TRUNCATED; i++) {
-		if (copy_from_guest(bytes, rip, sizes[i]))
-			return sizes[i] > in_page ? INSN_TRUNCATED : INSN_OTHER;
-		result = insn_decode(bytes, sizes[i], insn);
+	for (unsigned int i = 0; i < ARRAY_SIZE(limits); i++) {
+		size_t n = min(in_page, limits[i]);
+
+		if (copy_from_guest(bytes, rip, n))
+			return INSN_OTHER;
+		result = insn_decode(bytes, n, insn);
+		if (likely(result != INSN_TRUNCATED))
+			return result;
 	}
-	return result;
+	if (copy_from_guest(bytes, rip, sizeof(bytes)))
+		return INSN_TRUNCATED;
+	return insn_decode(bytes, sizeof(bytes), insn);
 }
 
 /* What lies at va is part of an instruction and cannot be read. False: not a guest's address. */
