@@ -54,20 +54,34 @@ $(BUILD)/cerne: $(BUILD)/cerne.sym
 	$(Q)grub-file --is-x86-multiboot2 $@.new
 	$(Q)mv $@.new $@
 
-# zlib's inflate for compressed modules, from Debian's source package: built without a C library (Z_SOLO), into
-# sections that are dropped after boot.
-zlib := $(THIRD_PARTY)/zlib
-zlib-obj := $(patsubst %,$(BUILD)/hypervisor/zlib/%.o,inflate inftrees inffast adler32 crc32 zutil)
-
-$(zlib)/zlib.h: | scripts/fetch-source
-	$(call say,FETCH,$(zlib))
-	$(Q)scripts/fetch-source zlib $(zlib)
-
-$(zlib-obj): $(BUILD)/hypervisor/zlib/%.o: $(zlib)/zlib.h $(BUILD)/flags-cc
-	$(call say,CC,$(zlib)/$*.c)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(filter-out -W% -ffunction-sections -fdata-sections,$(hypervisor-flags)) -w -DZ_SOLO -c $(zlib)/$*.c -o $@
-	$(Q)objcopy --rename-section .text=.init.text --rename-section .rodata=.init.rodata $@
-
-$(BUILD)/hypervisor/boot/gunzip.o: $(zlib)/zlib.h
-$(BUILD)/hypervisor/cerne.first $(BUILD)/cerne.sym: $(zlib-obj)
+# Decoders of compressed kernels, from Debian's source packages: built without a C library, into sections that are
+# dropped after boot. $(1): package, $(2): folder of its sources, $(3): files, $(4): flags
+unpack-flags = $(filter-out -W%,$(hypervisor-flags)) -w -DNDEBUG -Dmalloc=kzalloc -Dfree=kfree
+define decoder
+$(1)-obj := $$(patsubst %,$(BUILD)/hypervisor/$(1)/%.o,$(3))
+$(THIRD_PARTY)/$(1)/.fetched:
+	$$(call say,FETCH,$(THIRD_PARTY)/$(1))
+	$$(Q)scripts/fetch-source $(1) $(THIRD_PARTY)/$(1) && touch $$@
+$$($(1)-obj): $(BUILD)/hypervisor/$(1)/%.o: $(THIRD_PARTY)/$(1)/.fetched $(BUILD)/flags-cc
+	$$(call say,CC,$(1)/$$*.c)
+	@mkdir -p $$(@D)
+	$$(Q)$(CC) $$(unpack-flags) $(4) -c $(THIRD_PARTY)/$(1)/$(2)$$*.c -o $$@
+	$$(Q)objcopy --prefix-alloc-sections=.init $$@
+$(BUILD)/hypervisor/boot/unpack.o: $(THIRD_PARTY)/$(1)/.fetched
+$(BUILD)/hypervisor/cerne.first $(BUILD)/cerne.sym: $$($(1)-obj)
+endef
+xz-flags := -DHAVE_STDBOOL_H -DHAVE_STDINT_H -DHAVE_INTTYPES_H -DHAVE_STRING_H -DHAVE_CHECK_CRC32 -DHAVE_CHECK_CRC64 \
+	-DHAVE_CHECK_SHA256 -DHAVE_DECODERS -DHAVE_DECODER_LZMA2 -DHAVE_DECODER_X86 -DTUKLIB_FAST_UNALIGNED_ACCESS \
+	-DSIZEOF_SIZE_T=8 $(addprefix -I$(THIRD_PARTY)/xz-utils/src/,common $(addprefix liblzma/,api common check lz lzma \
+	rangecoder simple delta))
+$(eval $(call decoder,zlib,,inflate inftrees inffast adler32 crc32 zutil,-DZ_SOLO))
+$(eval $(call decoder,lz4,lib/,lz4,-DLZ4_FREESTANDING=1 -DLZ4_memcpy=memcpy -DLZ4_memmove=memmove -DLZ4_memset=memset))
+$(eval $(call decoder,libzstd,lib/,$(addprefix common/,entropy_common error_private fse_decompress xxhash zstd_common) \
+	$(addprefix decompress/,huf_decompress zstd_ddict zstd_decompress zstd_decompress_block),\
+	-DZSTD_DISABLE_ASM=1 -DZSTD_LEGACY_SUPPORT=0 -DZSTD_TRACE=0 -DDYNAMIC_BMI2=0 -DZSTD_NO_INTRINSICS -DXXH_VECTOR=0 \
+	-DHUF_FORCE_DECOMPRESS_X1 -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT))
+$(eval $(call decoder,xz-utils,src/liblzma/,$(addprefix common/,common stream_buffer_decoder stream_decoder \
+	stream_flags_decoder stream_flags_common block_decoder block_header_decoder block_util filter_common filter_decoder \
+	filter_flags_decoder index_hash vli_decoder vli_size) $(addprefix check/,check crc32_fast crc32_table crc64_fast \
+	crc64_table sha256) lz/lz_decoder lzma/lzma_decoder lzma/lzma2_decoder simple/simple_coder simple/simple_decoder \
+	simple/x86,$(xz-flags)))

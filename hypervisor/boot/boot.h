@@ -106,11 +106,12 @@ const char *elf_parse(const void *data, size_t size, struct elf_image *out);
 void elf_load(const struct elf_image *img,
 	      void (*copy)(uint64_t offset, const void *src, size_t filesz, size_t memsz));
 
-/* Is it a gzip file? Unpack one into memory of its own, which gunzip_free() gives back. NULL, or what is
- * wrong: the rest of a sentence. gunzip.c */
-bool is_gzip(const void *data, size_t size);
-const char *gunzip(const void *src, size_t size, void **out, size_t *out_size);
-void gunzip_free(void *out, size_t out_size);
+/*
+ * A kernel out of a gzip file or a bzImage, in memory of its own that unpack_free() gives back; *out is NULL when
+ * the data are neither. NULL, or what is wrong: the rest of a sentence. unpack.c
+ */
+const char *unpack_kernel(const void *data, size_t size, void **out, size_t *out_size);
+void unpack_free(void *out, size_t out_size);
 
 /* Build dom0 from module 0 and make its vCPU 0 ready (dom0.c). Ends by boot_fail() for bad images. */
 void build_dom0(void);

@@ -495,11 +495,9 @@ static void __init read_image(struct plan *p, void **unpacked, size_t *unpacked_
 {
 	const void *data = phys_to_virt(boot_info.module[0].start);
 	size_t size = boot_info.module[0].size;
-	const char *error = NULL;
+	const char *error = unpack_kernel(data, size, unpacked, unpacked_size);
 
-	*unpacked = NULL;
-	if (is_gzip(data, size)) {
-		error = gunzip(data, size, unpacked, unpacked_size);
+	if (*unpacked) {
 		data = *unpacked;
 		size = *unpacked_size;
 	}
@@ -561,7 +559,7 @@ void __init build_dom0(void)
 			boot_fail("There is too little memory for dom0's vCPUs");
 	set_up_vcpu(&p, dom0->vcpu[0]);
 	if (unpacked)
-		gunzip_free(unpacked, unpacked_size);
+		unpack_free(unpacked, unpacked_size);
 	printk(LOG_INFO "dom0: %s, %u vCPUs, %lu KiB, entry %#lx\n",
 	       p.elf.notes.guest_os[0] ? p.elf.notes.guest_os : "a PV kernel", dom0->max_vcpus,
 	       got * 4, p.elf.notes.entry);

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Compressed kernels: gzip files (RFC 1952), and Linux's bzImage whose payload is an ELF image packed by gzip, XZ,
+ * LZ4 or Zstandard. The decoders are those of the formats' authors, from Debian's source packages; they and this file
+ * are dropped after boot. Also built on the host, with the system's libraries, for tests.
+ *
+ * Each decoder gets a buffer of just the size that the file claims, so whatever a file does, it can use no more, and
+ * one that gives more or less than it claims is damaged.
+ */
+#define Z_SOLO
+#include "boot/boot.h"
+#include "lib/lib.h"
+#include "mm/mm.h"
+#include <lz4.h>
+#include <lzma.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#define MAX_UNPACKED (1UL << 30)
+#define NO_MEMORY    "there is too little memory to unpack it"
+
+struct bytes {
+	const uint8_t *data;
+	size_t size;
+};
+
+static uint32_t __init get_u32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* ---- the formats: unpack all of src to exactly n bytes; NULL or the rest of a sentence ---- */
+
+static void *__init zlib_alloc(void *opaque, unsigned int items, unsigned int size)
+{
+	return kzalloc((size_t)items * size);
+}
+
+static void __init zlib_free(void *opaque, void *p)
+{
+	kfree(p);
+}
+
+static const char *__init unpack_gzip(struct bytes src, uint8_t *dst, size_t n)
+{
+	z_stream z = {.zalloc = zlib_alloc, .zfree = zlib_free};
+	int rc;
+
+	z.next_in = (z_const Bytef *)src.data;
+	z.avail_in = (uInt)src.size;
+	z.next_out = dst;
+	z.avail_out = (uInt)n;
+	rc = inflateInit2(&z, 15 + 16); /* the largest window; gzip's header and checksum */
+	if (rc != Z_OK)
+		return NO_MEMORY;
+	rc = inflate(&z, Z_FINISH);
+	inflateEnd(&z);
+	if (rc == Z_STREAM_END && z.avail_out == 0)
+		return NULL;
+	return rc == Z_MEM_ERROR
+		   ? NO_MEMORY
+		   : "its gzip data are truncated or damaged (compressed data or checksum)";
+}
+
+static void *__init xz_alloc(void *opaque, size_t items, size_t size)
+{
+	return items && size > MAX_UNPACKED / items ? NULL : kzalloc(items * size);
+}
+
+static void __init xz_free(void *opaque, void *p)
+{
+	kfree(p);
+}
+
+static const char *__init unpack_xz(struct bytes src, uint8_t *dst, size_t n)
+{
+	const lzma_allocator allocator = {.alloc = xz_alloc, .free = xz_free};
+	uint64_t limit = MAX_UNPACKED; /* of memory for the decoder's dictionary */
+	size_t in = 0, out = 0;
+	lzma_ret rc =
+	    lzma_stream_buffer_decode(&limit, 0, &allocator, src.data, &in, src.size, dst, &out, n);
+
+	if (rc == LZMA_OK && out == n && in == src.size)
+		return NULL;
+	return rc == LZMA_MEM_ERROR || rc == LZMA_MEMLIMIT_ERROR
+		   ? NO_MEMORY
+		   : "its XZ data are truncated or damaged";
+}
+
+/* The legacy frame, which Linux uses: blocks, each behind its size, that unpack to 8 MiB at the most. */
+static const char *__init unpack_lz4(struct bytes src, uint8_t *dst, size_t n)
+{
+	static const char damaged[] = "its LZ4 data are truncated or damaged";
+	size_t at = 4, out = 0;
+
+	while (at < src.size) {
+		uint32_t size;
+		int got;
+
+		if (src.size - at < 4)
+			return damaged;
+		size = get_u32(src.data + at);
+		at += 4;
+		if (size > src.size - at || size > LZ4_MAX_INPUT_SIZE)
+			return damaged;
+		got = LZ4_decompress_safe((const char *)src.data + at, (char *)dst + out, (int)size,
+					  (int)(n - out));
+		if (got <= 0)
+			return damaged;
+		at += size;
+		out += (size_t)got;
+	}
+	return out == n ? NULL : damaged;
+}
+
+static const char *__init unpack_zstd(struct bytes src, uint8_t *dst, size_t n)
+{
+	ZSTD_DCtx *context = ZSTD_createDCtx();
+	size_t got;
+
+	if (!context)
+		return NO_MEMORY;
+	got = ZSTD_decompressDCtx(context, dst, n, src.data, src.size);
+	ZSTD_freeDCtx(context);
+	return got == n ? NULL : "its Zstandard data are truncated or damaged";
+}
+
+/* By the first bytes. The trailing four bytes that tell the unpacked size are gzip's own; behind the others Linux's
+ * build puts them. */
+static const struct format {
+	uint8_t magic[6];
+	uint8_t length;
+	uint8_t trailer;
+	const char *(*unpack)(struct bytes src, uint8_t *dst, size_t n);
+} formats[] __initdata = {
+    {{0x1f, 0x8b}, 2, 0, unpack_gzip},
+    {{0xfd, '7', 'z', 'X', 'Z', 0}, 6, 4, unpack_xz},
+    {{0x02, 0x21, 0x4c, 0x18}, 4, 4, unpack_lz4},
+    {{0x28, 0xb5, 0x2f, 0xfd}, 4, 4, unpack_zstd},
+};
+
+static const struct format *__init find_format(struct bytes b)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(formats); i++)
+		if (b.size >= formats[i].length &&
+		    memcmp(b.data, formats[i].magic, formats[i].length) == 0)
+			return &formats[i];
+	return NULL;
+}
+
+/* ---- bzImage (Linux's Documentation/x86/boot) ---- */
+
+#define SETUP_SECTS    0x1f1
+#define HEADER	       0x202
+#define VERSION	       0x206
+#define PAYLOAD_OFFSET 0x248
+#define PAYLOAD_LENGTH 0x24c
+#define HEADER_END     0x250
+
+static bool __init is_bzimage(struct bytes b)
+{
+	return b.size >= HEADER_END && memcmp(b.data + HEADER, "HdrS", 4) == 0;
+}
+
+static const char *__init find_payload(struct bytes image, struct bytes *payload)
+{
+	size_t start = ((image.data[SETUP_SECTS] ? image.data[SETUP_SECTS] : 4) + 1) * 512UL;
+	uint64_t offset = get_u32(image.data + PAYLOAD_OFFSET);
+	uint64_t length = get_u32(image.data + PAYLOAD_LENGTH);
+
+	if (image.data[VERSION + 1] < 2 ||
+	    (image.data[VERSION + 1] == 2 && image.data[VERSION] < 8))
+		return "its bzImage is of a boot protocol older than 2.08";
+	if (length == 0 || start > image.size || offset > image.size - start ||
+	    length > image.size - start - offset)
+		return "its bzImage is truncated or damaged: the payload lies outside the file";
+	payload->data = image.data + start + offset;
+	payload->size = length;
+	return NULL;
+}
+
+/* ---- both ---- */
+
+static unsigned int __init order_of(size_t bytes)
+{
+	unsigned int order = 0;
+
+	while ((PAGE_SIZE << order) < bytes)
+		order++;
+	return order;
+}
+
+static const char *__init unpack(const struct format *f, struct bytes src, void **out,
+				 size_t *out_size)
+{
+	const char *error;
+	size_t n;
+
+	if (src.size < f->length + 4U || src.size > MAX_UNPACKED)
+		return "its compressed data are truncated";
+	n = get_u32(src.data + src.size - 4);
+	if (n == 0 || n > MAX_UNPACKED)
+		return "its compressed data are damaged, empty or bigger than 1 GiB";
+	src.size -= f->trailer;
+	*out = alloc_pages(order_of(n), 0);
+	if (!*out)
+		return NO_MEMORY;
+	*out_size = n;
+	error = f->unpack(src, *out, n);
+	if (error)
+		unpack_free(*out, n);
+	return error;
+}
+
+const char *__init unpack_kernel(const void *data, size_t size, void **out, size_t *out_size)
+{
+	struct bytes b = {data, size};
+	const struct format *f;
+	const char *error;
+
+	*out = NULL;
+	if (is_bzimage(b)) {
+		error = find_payload(b, &b);
+		if (error)
+			return error;
+		f = find_format(b);
+		return f ? unpack(f, b, out, out_size)
+			 : "its bzImage is packed by something else than gzip, XZ, LZ4 or Zstandard";
+	}
+	f = find_format(b);
+	return f && f->unpack == unpack_gzip ? unpack(f, b, out, out_size) : NULL;
+}
+
+void __init unpack_free(void *out, size_t out_size)
+{
+	free_pages_virt(out, order_of(out_size));
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+// sources: hypervisor/boot/unpack.c
+// libs: -lz -llzma -llz4 -lzstd
+/* Compressed kernels: right ones unpack, damaged ones are refused, and memory balances in both cases. */
+#include "unit.h"
+#include "boot/boot.h"
+#include "mm/mm.h"
+#include "packed.h"
+
+static long allocated;
+static long fail_after = -1;
+
+static bool failing(void)
+{
+	return fail_after >= 0 && fail_after-- == 0;
+}
+
+void *kzalloc(size_t size)
+{
+	if (failing())
+		return NULL;
+	allocated++;
+	return calloc(1, size);
+}
+
+void kfree(void *p)
+{
+	if (p)
+		allocated--;
+	free(p);
+}
+
+void *alloc_pages(unsigned int order, unsigned int flags)
+{
+	if (failing())
+		return NULL;
+	allocated++;
+	return malloc(PAGE_SIZE << order);
+}
+
+void free_pages_virt(void *p, unsigned int order)
+{
+	allocated--;
+	free(p);
+}
+
+static uint8_t plain[70000], file[120000];
+static size_t file_size;
+
+static int setup(void **state)
+{
+	for (size_t i = 0; i < sizeof(plain); i++)
+		plain[i] = i * i >> 7;
+	allocated = 0;
+	fail_after = -1;
+	return 0;
+}
+
+/* The first `size` bytes of the file, behind which the sanitizer watches. */
+static const char *unpack(size_t size)
+{
+	uint8_t *exact = malloc(size ? size : 1);
+	void *out = NULL;
+	size_t out_size = 0;
+	const char *error;
+
+	memcpy(exact, file, size);
+	error = unpack_kernel(exact, size, &out, &out_size);
+	free(exact);
+	if (!error && out) {
+		assert_int_equal(out_size, sizeof(plain));
+		assert_memory_equal(out, plain, sizeof(plain));
+		unpack_free(out, out_size);
+	}
+	assert_int_equal(allocated, 0);
+	return error;
+}
+
+static void test_right(void **state)
+{
+	for (unsigned int f = 0; f < PACKERS; f++) {
+		file_size = make_bzimage(f, plain, sizeof(plain), file, sizeof(file));
+		assert_null(unpack(file_size));
+	}
+	file_size = pack(PACK_GZIP, plain, sizeof(plain), file, sizeof(file));
+	assert_null(unpack(file_size));
+}
+
+/* What is neither a bzImage nor a gzip file is left as it is. */
+static void test_plain(void **state)
+{
+	void *out = file;
+	size_t out_size;
+
+	assert_null(unpack_kernel(plain, sizeof(plain), &out, &out_size));
+	assert_null(out);
+	assert_null(unpack_kernel(plain, 0, &out, &out_size));
+	assert_null(out);
+}
+
+static void test_cut(void **state)
+{
+	for (unsigned int f = 0; f < PACKERS; f++) {
+		file_size = make_bzimage(f, plain, sizeof(plain), file, sizeof(file));
+		for (size_t n = 0x250; n < file_size; n += 97)
+			assert_non_null(unpack(n));
+	}
+	file_size = pack(PACK_GZIP, plain, sizeof(plain), file, sizeof(file));
+	for (size_t n = 2; n < file_size; n += n < 40 ? 1 : 97)
+		assert_non_null(unpack(n));
+}
+
+/* Bits turned in the payload: LZ4 has no checksum, so there only that nothing bad happens. */
+static void test_damaged(void **state)
+{
+	for (unsigned int f = 0; f < PACKERS; f++) {
+		size_t refused = 0, tried = 0;
+
+		file_size = make_bzimage(f, plain, sizeof(plain), file, sizeof(file));
+		for (size_t at = PAYLOAD + 20; at < file_size - 12; at += 61, tried++) {
+			void *out;
+			size_t out_size;
+
+			file[at] ^= 0x10;
+			if (unpack_kernel(file, file_size, &out, &out_size))
+				refused++;
+			else
+				unpack_free(out, out_size);
+			file[at] ^= 0x10;
+		}
+		assert_int_equal(allocated, 0);
+		assert_true(f == PACK_LZ4 || refused == tried);
+	}
+}
+
+/* The size that the trailer claims is not believed. */
+static void test_wrong_size(void **state)
+{
+	static const uint32_t wrong[] = {0,	     1,	 sizeof(plain) - 1, sizeof(plain) + 1,
+					 0x40000001, ~0U};
+
+	for (unsigned int f = 0; f < PACKERS; f++) {
+		for (unsigned int i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+			file_size = make_bzimage(f, plain, sizeof(plain), file, sizeof(file));
+			memcpy(file + file_size - 4, &wrong[i], 4);
+			assert_non_null(unpack(file_size));
+		}
+	}
+}
+
+static void test_wrong_header(void **state)
+{
+	file_size = make_bzimage(PACK_XZ, plain, sizeof(plain), file, sizeof(file));
+	file[0x206] = 7;
+	assert_non_null(strstr(unpack(file_size), "2.08"));
+	file[0x206] = 15;
+	memset(file + 0x248, 0xff, 4);
+	assert_non_null(strstr(unpack(file_size), "payload"));
+	file_size = make_bzimage(PACK_XZ, plain, sizeof(plain), file, sizeof(file));
+	memset(file + 0x24c, 0xff, 4);
+	assert_non_null(strstr(unpack(file_size), "payload"));
+	memset(file + 0x24c, 0, 4);
+	assert_non_null(strstr(unpack(file_size), "payload"));
+	file_size = make_bzimage(PACK_XZ, plain, sizeof(plain), file, sizeof(file));
+	memcpy(file + PAYLOAD, "BZh91A", 6);
+	assert_non_null(strstr(unpack(file_size), "something else"));
+}
+
+static void test_no_memory(void **state)
+{
+	for (unsigned int f = 0; f < PACKERS; f++) {
+		file_size = make_bzimage(f, plain, sizeof(plain), file, sizeof(file));
+		fail_after = 0;
+		assert_non_null(strstr(unpack(file_size), "memory"));
+		fail_after = 1;
+		if (f == PACK_GZIP || f == PACK_XZ)
+			assert_non_null(strstr(unpack(file_size), "memory"));
+		fail_after = -1;
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(test_right, setup),
+	    cmocka_unit_test_setup(test_plain, setup),
+	    cmocka_unit_test_setup(test_cut, setup),
+	    cmocka_unit_test_setup(test_damaged, setup),
+	    cmocka_unit_test_setup(test_wrong_size, setup),
+	    cmocka_unit_test_setup(test_wrong_header, setup),
+	    cmocka_unit_test_setup(test_no_memory, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
