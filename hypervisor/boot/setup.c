@@ -5,6 +5,7 @@
 #include "cpu/cpu.h"
 #include "cpu/x86.h"
 #include "domain/domain.h"
+#include "irq/irq.h"
 #include "lib/lib.h"
 #include "mm/mm.h"
 #include "sched/sched.h"
@@ -40,6 +41,7 @@ static void __init __attribute__((noreturn)) boot_on_final_stack(void)
 	domain_init();
 	console_init_irq();
 	smp_boot_cpus();
+	irq_init();
 	build_dom0();
 	printk(LOG_INFO "Memory: %lu of %lu KiB left\n", free_frames() * 4, total_frames() * 4);
 	printk(LOG_INFO "Boot took %lu kilocycles\n", (rdtsc() - entry_tsc) / 1000);

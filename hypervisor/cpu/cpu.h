@@ -113,8 +113,17 @@ unsigned int ioapic_gsi_count(void);
 /* Route gsi to a vector on a CPU. level/low: trigger and polarity. Starts masked. -EINVAL: no such gsi. */
 int ioapic_route(unsigned int gsi, unsigned int vector, unsigned int cpu, bool level, bool low);
 void ioapic_mask(unsigned int gsi, bool masked);
-/* The vector to which gsi is routed; 0: none. */
-unsigned int ioapic_vector(unsigned int gsi);
+/* The same for lines that are not the hypervisor's own. While not masked, the vector changes before the CPU:
+ * until both have, an interrupt may come to the new vector on the old CPU. */
+#define IOAPIC_LEVEL  0x1
+#define IOAPIC_LOW    0x2
+#define IOAPIC_MASKED 0x4
+int ioapic_set(unsigned int gsi, unsigned int vector, unsigned int cpu, unsigned int flags);
+bool ioapic_owned(unsigned int gsi); /* routed by ioapic_route() */
+/* A level-triggered interrupt of gsi was delivered and its EOI has not arrived ("remote IRR"). */
+bool ioapic_in_service(unsigned int gsi);
+bool ioapic_exists(paddr_t base);
+int ioapic_gsi_of(paddr_t base, unsigned int pin); /* -EINVAL */
 /* Read an IO-APIC's redirection-table register pair for physdev apic_read; idx as hardware's. */
 int ioapic_read(paddr_t base, unsigned int reg, uint32_t *value);
 /* ISA interrupt to gsi with MADT overrides applied. */

@@ -15,6 +15,7 @@
 #define REG_VERSION	     1
 #define REG_REDIRECTION(pin) (0x10 + 2 * (pin))
 #define REDIRECTION_LOW	     0x2000
+#define REDIRECTION_IRR	     0x4000
 #define REDIRECTION_LEVEL    0x8000
 #define REDIRECTION_MASKED   0x10000
 
@@ -22,6 +23,10 @@ struct ioapic {
 	volatile uint32_t *regs;
 	paddr_t base;
 	unsigned int gsi_base, pins;
+	struct pin {
+		uint32_t low; /* what the entry's low half was last written with */
+		bool owned;   /* by ioapic_route() */
+	} * pin;
 };
 
 static struct ioapic ioapics[ARRAY_SIZE(acpi_info.ioapic)];
@@ -41,7 +46,13 @@ static void reg_write(const struct ioapic *io, unsigned int reg, uint32_t value)
 	io->regs[IOWIN] = value;
 }
 
-static const struct ioapic *find(unsigned int gsi, unsigned int *pin)
+static void low_write(const struct ioapic *io, unsigned int pin, uint32_t value)
+{
+	io->pin[pin].low = value;
+	reg_write(io, REG_REDIRECTION(pin), value);
+}
+
+static struct ioapic *find(unsigned int gsi, unsigned int *pin)
 {
 	for (unsigned int i = 0; i < nr_ioapics; i++)
 		if (gsi - ioapics[i].gsi_base < ioapics[i].pins) {
@@ -79,8 +90,11 @@ void ioapic_init(void)
 			continue;
 		}
 		io->pins = (reg_read(io, REG_VERSION) >> 16 & 0xff) + 1;
+		io->pin = kzalloc(io->pins * sizeof(*io->pin));
+		if (!io->pin)
+			panic("no memory for an IO-APIC");
 		for (unsigned int pin = 0; pin < io->pins; pin++) {
-			reg_write(io, REG_REDIRECTION(pin), REDIRECTION_MASKED);
+			low_write(io, pin, REDIRECTION_MASKED);
 			reg_write(io, REG_REDIRECTION(pin) + 1, 0);
 		}
 		gsi_count = max(gsi_count, io->gsi_base + io->pins);
@@ -94,50 +108,87 @@ unsigned int ioapic_gsi_count(void)
 	return gsi_count;
 }
 
-int ioapic_route(unsigned int gsi, unsigned int vector, unsigned int cpu, bool level, bool low)
+int ioapic_set(unsigned int gsi, unsigned int vector, unsigned int cpu, unsigned int flags)
 {
 	unsigned int pin;
-	const struct ioapic *io = find(gsi, &pin);
+	struct ioapic *io = find(gsi, &pin);
 
 	if (!io)
 		return -EINVAL;
 	spin_lock(&lock);
-	reg_write(io, REG_REDIRECTION(pin),
-		  vector | (low ? REDIRECTION_LOW : 0) | (level ? REDIRECTION_LEVEL : 0) |
-		      REDIRECTION_MASKED);
+	low_write(io, pin,
+		  vector | (flags & IOAPIC_LOW ? REDIRECTION_LOW : 0) |
+		      (flags & IOAPIC_LEVEL ? REDIRECTION_LEVEL : 0) |
+		      (flags & IOAPIC_MASKED ? REDIRECTION_MASKED : 0));
 	reg_write(io, REG_REDIRECTION(pin) + 1, apic_id_of(cpu) << 24);
 	spin_unlock(&lock);
 	return 0;
 }
 
+int ioapic_route(unsigned int gsi, unsigned int vector, unsigned int cpu, bool level, bool low)
+{
+	unsigned int pin;
+	struct ioapic *io = find(gsi, &pin);
+
+	if (!io)
+		return -EINVAL;
+	io->pin[pin].owned = true;
+	return ioapic_set(gsi, vector, cpu,
+			  (level ? IOAPIC_LEVEL : 0) | (low ? IOAPIC_LOW : 0) | IOAPIC_MASKED);
+}
+
+bool ioapic_owned(unsigned int gsi)
+{
+	unsigned int pin;
+	const struct ioapic *io = find(gsi, &pin);
+
+	return io && io->pin[pin].owned;
+}
+
+/* No reading back: a line that comes once more before its mask has arrived does no harm. */
 void ioapic_mask(unsigned int gsi, bool masked)
+{
+	unsigned int pin;
+	struct ioapic *io = find(gsi, &pin);
+
+	if (!io)
+		return;
+	spin_lock(&lock);
+	low_write(io, pin,
+		  (io->pin[pin].low & ~(uint32_t)REDIRECTION_MASKED) |
+		      (masked ? REDIRECTION_MASKED : 0));
+	spin_unlock(&lock);
+}
+
+bool ioapic_in_service(unsigned int gsi)
 {
 	unsigned int pin;
 	const struct ioapic *io = find(gsi, &pin);
 	uint32_t entry;
 
 	if (!io)
-		return;
+		return false;
 	spin_lock(&lock);
 	entry = reg_read(io, REG_REDIRECTION(pin));
-	entry = masked ? entry | REDIRECTION_MASKED : entry & ~(uint32_t)REDIRECTION_MASKED;
-	reg_write(io, REG_REDIRECTION(pin), entry);
-	/* Reading back waits until the mask has arrived. */
-	reg_read(io, REG_REDIRECTION(pin));
 	spin_unlock(&lock);
+	return entry & REDIRECTION_IRR;
 }
 
-unsigned int ioapic_vector(unsigned int gsi)
+bool ioapic_exists(paddr_t base)
 {
-	unsigned int pin, vector;
-	const struct ioapic *io = find(gsi, &pin);
+	for (unsigned int i = 0; i < nr_ioapics; i++)
+		if (ioapics[i].base == base)
+			return true;
+	return false;
+}
 
-	if (!io)
-		return 0;
-	spin_lock(&lock);
-	vector = reg_read(io, REG_REDIRECTION(pin)) & 0xff;
-	spin_unlock(&lock);
-	return vector;
+/* Under no lock: pins are not added after boot. */
+int ioapic_gsi_of(paddr_t base, unsigned int pin)
+{
+	for (unsigned int i = 0; i < nr_ioapics; i++)
+		if (ioapics[i].base == base && pin < ioapics[i].pins)
+			return (int)(ioapics[i].gsi_base + pin);
+	return -EINVAL;
 }
 
 int ioapic_read(paddr_t base, unsigned int reg, uint32_t *value)

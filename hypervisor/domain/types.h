@@ -51,6 +51,17 @@ struct vcpu_evtchn {
 	    poll_port; /* while its bit in polling is set: 0 any of several, else the only port */
 };
 
+/* ---- irq/ ---- */
+struct pirq; /* irq/internal.h */
+struct domain_irq {
+	spinlock_t lock;   /* mapping and binding; after evtchn.lock */
+	struct pirq *pirq; /* nr numbers; NULL until the first is given */
+	unsigned int nr;
+	uint64_t *
+	    eoi_map; /* a frame of the domain, in the direct map: bit per number that needs an eoi */
+	bool eoi_unmasks; /* pirq_eoi_gmfn_v1 */
+};
+
 /* ---- pv/ ---- */
 struct pv_callback {
 	uint64_t eip;
@@ -177,6 +188,7 @@ struct domain {
 
 	struct domain_mm mm;
 	struct domain_evtchn evtchn;
+	struct domain_irq irq;
 	struct domain_time {
 		int64_t time_offset_seconds;
 	} time;

@@ -11,6 +11,7 @@
 #include "console/console.h"
 #include "cpu/cpu.h"
 #include "domain/domain.h"
+#include "irq/irq.h"
 #include "lib/bitops.h"
 #include "lib/lib.h"
 #include "mm/mm.h"
@@ -36,7 +37,7 @@ struct evtchn {
 	uint8_t state;
 	uint8_t notify_vcpu;	   /* who gets the upcall; below max_vcpus */
 	domid_t remote_domid;	   /* unbound: who may bind */
-	uint16_t virq;		   /* or pirq */
+	uint16_t virq;		   /* or the number of the physical interrupt */
 	evtchn_port_t remote_port; /* interdomain */
 	struct domain *remote;
 };
@@ -132,12 +133,17 @@ void send_guest_global_virq(struct domain *d, unsigned int virq)
 		set_pending(notified(d, evtchn_of(d, port)), port);
 }
 
-void evtchn_raise(struct domain *d, evtchn_port_t port)
+struct vcpu *send_guest_pirq(struct domain *d, evtchn_port_t port)
 {
-	struct evtchn *chn = evtchn_of(d, port);
+	struct vcpu *v = notified(d, evtchn_of(d, port));
 
-	if (chn)
-		set_pending(notified(d, chn), port);
+	set_pending(v, port);
+	return v;
+}
+
+struct vcpu *evtchn_vcpu(struct domain *d, evtchn_port_t port)
+{
+	return notified(d, evtchn_of(d, port));
 }
 
 static long evtchn_send(struct domain *d, evtchn_port_t port)
@@ -385,31 +391,28 @@ static long bind_pirq(struct evtchn_bind_pirq *op)
 	int port;
 	long rc;
 
-	if (op->pirq > UINT16_MAX)
-		return -EINVAL;
 	spin_lock(&d->evtchn.lock);
 	port = find_free_port(d);
 	rc = port;
-	if (port < 0)
-		goto out;
-	chn = evtchn_of(d, port);
-	chn->notify_vcpu = 0;
-	chn->virq = (uint16_t)op->pirq;
-	clear_pending(d, port);
-	/* Interrupts may come as soon as it is bound. */
-	set_state(chn, ECS_PIRQ);
-	rc = pirq_bind(d, op->pirq, port);
-	if (rc)
-		set_state(chn, ECS_FREE);
-	else
-		op->port = port;
-out:
+	if (port > 0) {
+		chn = evtchn_of(d, port);
+		chn->notify_vcpu = 0;
+		chn->virq = (uint16_t)op->pirq;
+		clear_pending(d, port);
+		set_state(chn, ECS_PIRQ);
+		/* It may come at once. */
+		rc = pirq_bind(d, op->pirq, port, op->flags & BIND_PIRQ__WILL_SHARE);
+		if (rc)
+			set_state(chn, ECS_FREE);
+		else
+			op->port = port;
+	}
 	spin_unlock(&d->evtchn.lock);
 	return rc;
 }
 
 /* Under the domain's lock, and the peer's. */
-static void close_port(struct domain *d, struct evtchn *chn, evtchn_port_t port)
+static void close_port(struct domain *d, struct evtchn *chn)
 {
 	struct evtchn *peer;
 
@@ -428,7 +431,7 @@ static void close_port(struct domain *d, struct evtchn *chn, evtchn_port_t port)
 		peer->remote_domid = d->id;
 		peer->remote = NULL;
 	} else if (chn->state == ECS_PIRQ) {
-		pirq_unbind(d, chn->virq, port);
+		pirq_unbind(d, chn->virq);
 	}
 	set_state(chn, ECS_FREE);
 	chn->remote = NULL;
@@ -455,7 +458,7 @@ static long evtchn_close(struct domain *d, evtchn_port_t port)
 		remote = now_remote;
 	}
 	if (chn->state != ECS_FREE && chn->state != ECS_RESERVED) {
-		close_port(d, chn, port);
+		close_port(d, chn);
 		clear_pending(d, port);
 		rc = 0;
 	}
@@ -537,7 +540,7 @@ static long bind_vcpu(const struct evtchn_bind_vcpu *op)
 	return rc;
 }
 
-static long evtchn_unmask(struct domain *d, evtchn_port_t port)
+long evtchn_unmask_port(struct domain *d, evtchn_port_t port)
 {
 	struct evtchn *chn = evtchn_of(d, port);
 
@@ -549,14 +552,19 @@ static long evtchn_unmask(struct domain *d, evtchn_port_t port)
 	return 0;
 }
 
+bool evtchn_port_is_masked(struct domain *d, evtchn_port_t port)
+{
+	return evtchn_of(d, port) && test_bit(port, d->shared_info->evtchn_mask);
+}
+
 /* ---- the hypercall ---- */
 
 union evtchn_arg {
 	struct evtchn_alloc_unbound alloc_unbound;
 	struct evtchn_bind_interdomain bind_interdomain;
 	struct evtchn_bind_virq bind_virq;
-	struct evtchn_bind_ipi bind_ipi;
 	struct evtchn_bind_pirq bind_pirq;
+	struct evtchn_bind_ipi bind_ipi;
 	struct evtchn_close close;
 	struct evtchn_send send;
 	struct evtchn_status status;
@@ -569,19 +577,19 @@ union evtchn_arg {
 static size_t arg_size(unsigned int cmd, bool *out)
 {
 	*out = cmd == EVTCHNOP_alloc_unbound || cmd == EVTCHNOP_bind_interdomain ||
-	       cmd == EVTCHNOP_bind_virq || cmd == EVTCHNOP_bind_ipi || cmd == EVTCHNOP_bind_pirq ||
+	       cmd == EVTCHNOP_bind_virq || cmd == EVTCHNOP_bind_pirq || cmd == EVTCHNOP_bind_ipi ||
 	       cmd == EVTCHNOP_status;
 	switch (cmd) {
 	case EVTCHNOP_alloc_unbound:
 		return sizeof(struct evtchn_alloc_unbound);
 	case EVTCHNOP_bind_interdomain:
 		return sizeof(struct evtchn_bind_interdomain);
+	case EVTCHNOP_bind_pirq:
+		return sizeof(struct evtchn_bind_pirq);
 	case EVTCHNOP_bind_virq:
 		return sizeof(struct evtchn_bind_virq);
 	case EVTCHNOP_bind_ipi:
 		return sizeof(struct evtchn_bind_ipi);
-	case EVTCHNOP_bind_pirq:
-		return sizeof(struct evtchn_bind_pirq);
 	case EVTCHNOP_close:
 		return sizeof(struct evtchn_close);
 	case EVTCHNOP_status:
@@ -606,12 +614,12 @@ static long perform(unsigned int cmd, union evtchn_arg *a)
 		return alloc_unbound(&a->alloc_unbound);
 	case EVTCHNOP_bind_interdomain:
 		return bind_interdomain(&a->bind_interdomain);
+	case EVTCHNOP_bind_pirq:
+		return bind_pirq(&a->bind_pirq);
 	case EVTCHNOP_bind_virq:
 		return bind_virq(&a->bind_virq);
 	case EVTCHNOP_bind_ipi:
 		return bind_ipi(&a->bind_ipi);
-	case EVTCHNOP_bind_pirq:
-		return bind_pirq(&a->bind_pirq);
 	case EVTCHNOP_close:
 		return evtchn_close(d, a->close.port);
 	case EVTCHNOP_status:
@@ -619,7 +627,7 @@ static long perform(unsigned int cmd, union evtchn_arg *a)
 	case EVTCHNOP_bind_vcpu:
 		return bind_vcpu(&a->bind_vcpu);
 	case EVTCHNOP_unmask:
-		return evtchn_unmask(d, a->unmask.port);
+		return evtchn_unmask_port(d, a->unmask.port);
 	default:
 		return evtchn_reset(a->reset.dom);
 	}
@@ -672,6 +680,7 @@ void evtchn_destroy(struct domain *d)
 {
 	for (evtchn_port_t port = 1; port < d->evtchn.valid; port++)
 		evtchn_close(d, port);
+	pirq_destroy(d);
 	for (unsigned int i = 0; i < NR_EVTCHN_BUCKETS; i++)
 		kfree(d->evtchn.bucket[i]);
 	d->evtchn.valid = 0;

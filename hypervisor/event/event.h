@@ -18,23 +18,13 @@ long do_event_channel_op(unsigned int cmd, vaddr_t arg);
 /* Raise a per-vCPU virtual interrupt, or a global one (delivered to the vCPU that bound it). */
 void send_guest_vcpu_virq(struct vcpu *v, unsigned int virq);
 void send_guest_global_virq(struct domain *d, unsigned int virq);
-/* Make a bound port of d pending (its own kind knows which). */
-void evtchn_raise(struct domain *d, evtchn_port_t port);
-
-/*
- * Interrupts of devices (pirq.c); a pirq is the number of the line. -EINVAL: no such line, or not d's.
- * Set trigger and polarity of a line that is not bound (-EEXIST); give the line to d (-EBUSY: another
- * domain's), take it back.
- */
-int pirq_setup(unsigned int gsi, bool level, bool low);
-int pirq_map(struct domain *d, unsigned int gsi);
-int pirq_unmap(struct domain *d, unsigned int pirq);
-/* Under d's event lock: from now on the line raises the port (-EEXIST: another already; -EBUSY: used by
- * the hypervisor), or no more. */
-int pirq_bind(struct domain *d, unsigned int pirq, evtchn_port_t port);
-void pirq_unbind(struct domain *d, unsigned int pirq, evtchn_port_t port);
-/* The guest has served the device. */
-int pirq_eoi(struct domain *d, unsigned int pirq);
+/* For irq/: a physical interrupt came for a port that is bound to it; returns the vCPU that is told. */
+struct vcpu *send_guest_pirq(struct domain *d, evtchn_port_t port);
+/* The vCPU that a port tells. */
+struct vcpu *evtchn_vcpu(struct domain *d, evtchn_port_t port);
+/* As EVTCHNOP_unmask. */
+long evtchn_unmask_port(struct domain *d, evtchn_port_t port);
+bool evtchn_port_is_masked(struct domain *d, evtchn_port_t port);
 
 /* Is an upcall due for v (pending and not masked)? Hot: exit path. */
 static inline bool event_upcall_due(const struct vcpu *v)

@@ -8,6 +8,7 @@
 #include "pv/internal.h"
 #include "boot/boot.h"
 #include "console/console.h"
+#include "irq/irq.h"
 #include "lib/lib.h"
 
 #define PIT_CHANNEL_2 0x42
@@ -41,10 +42,14 @@ static bool reaches_hardware(const struct domain *d, unsigned int port, unsigned
 	return true;
 }
 
-uint32_t pv_port_read(const struct domain *d, uint16_t port, unsigned int bytes)
+/* The hypervisor uses PCI's configuration ports itself: one access at a time. */
+static bool is_pci_config(uint16_t port)
 {
-	if (!reaches_hardware(d, port, bytes))
-		return UINT32_MAX;
+	return (port & ~7U) == 0xcf8;
+}
+
+static uint32_t in(uint16_t port, unsigned int bytes)
+{
 	switch (bytes) {
 	case 1:
 		return inb(port);
@@ -53,6 +58,35 @@ uint32_t pv_port_read(const struct domain *d, uint16_t port, unsigned int bytes)
 	default:
 		return inl(port);
 	}
+}
+
+static void out(uint16_t port, unsigned int bytes, uint32_t value)
+{
+	switch (bytes) {
+	case 1:
+		outb(port, (uint8_t)value);
+		break;
+	case 2:
+		outw(port, (uint16_t)value);
+		break;
+	default:
+		outl(port, value);
+		break;
+	}
+}
+
+uint32_t pv_port_read(const struct domain *d, uint16_t port, unsigned int bytes)
+{
+	uint32_t value;
+
+	if (!reaches_hardware(d, port, bytes))
+		return UINT32_MAX;
+	if (likely(!is_pci_config(port)))
+		return in(port, bytes);
+	spin_lock(&pci_config_lock);
+	value = in(port, bytes);
+	spin_unlock(&pci_config_lock);
+	return value;
 }
 
 /* Sleep states are entered by hypercall alone, so that the hypervisor ends in order. */
@@ -68,17 +102,13 @@ void pv_port_write(const struct domain *d, uint16_t port, unsigned int bytes, ui
 	/* Of the timer dom0 has channel 2, the speaker's. */
 	if (port == PIT_COMMAND && (value & 0xff) >> 6 != 2)
 		return;
-	switch (bytes) {
-	case 1:
-		outb(port, (uint8_t)value);
-		break;
-	case 2:
-		outw(port, (uint16_t)value);
-		break;
-	default:
-		outl(port, value);
-		break;
+	if (likely(!is_pci_config(port))) {
+		out(port, bytes, value);
+		return;
 	}
+	spin_lock(&pci_config_lock);
+	out(port, bytes, value);
+	spin_unlock(&pci_config_lock);
 }
 
 /* The bitmap is the kernel's memory: seen in its page tables even when its user asks. */

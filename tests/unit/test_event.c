@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/event/event.c hypervisor/event/pirq.c hypervisor/lib/spinlock.c
+// sources: hypervisor/event/event.c hypervisor/lib/spinlock.c
 /* Event channels against the rules of public/event_channel.h; the rest of the hypervisor is faked here. */
 #include "unit.h"
 #include "cpu/cpu.h"
 #include "console/console.h"
 #include "domain/domain.h"
 #include "event/event.h"
+#include "irq/irq.h"
 #include "lib/bitops.h"
 #include "lib/errno.h"
 #include "lib/lib.h"
@@ -44,58 +45,6 @@ void vcpu_pause_flag_clear(struct vcpu *v, unsigned int flag)
 void apic_send_ipi(unsigned int cpu, unsigned int vector)
 {
 	kicked |= 1U << cpu;
-}
-
-/* An IO-APIC of 24 lines; line 4 is the hypervisor's. */
-#define LINES 24
-
-static struct {
-	unsigned int vector;
-	bool level, low, masked;
-} lines[LINES] = {[4] = {.vector = VECTOR_CONSOLE}};
-static irq_handler_t *handlers[256];
-static unsigned int eois;
-
-unsigned int ioapic_gsi_count(void)
-{
-	return LINES;
-}
-
-unsigned int ioapic_vector(unsigned int gsi)
-{
-	return lines[gsi].vector;
-}
-
-int ioapic_route(unsigned int gsi, unsigned int vector, unsigned int cpu, bool level, bool low)
-{
-	lines[gsi].vector = vector;
-	lines[gsi].level = level;
-	lines[gsi].low = low;
-	lines[gsi].masked = true;
-	return 0;
-}
-
-void ioapic_mask(unsigned int gsi, bool masked)
-{
-	lines[gsi].masked = masked;
-}
-
-/* As on most machines: the timer is on line 2, the ACPI interrupt 9 is level, high. */
-unsigned int isa_irq_to_gsi(unsigned int irq, bool *level, bool *low)
-{
-	*level = irq == 9;
-	*low = false;
-	return irq == 0 ? 2 : irq;
-}
-
-void set_vector_handler(unsigned int vector, irq_handler_t *handler)
-{
-	handlers[vector] = handler;
-}
-
-void apic_eoi(void)
-{
-	eois++;
 }
 
 int copy_from_guest(void *dst, vaddr_t src, size_t len)
@@ -142,6 +91,34 @@ void *phys_to_virt(paddr_t pa)
 	return frame;
 }
 
+/* Number 9 can be bound, once. */
+static evtchn_port_t pirq_port;
+static bool pirq_share;
+
+long pirq_bind(struct domain *d, unsigned int pirq, evtchn_port_t port, bool share)
+{
+	if (pirq != 9)
+		return -EPERM;
+	if (pirq_port)
+		return -EEXIST;
+	pirq_port = port;
+	pirq_share = share;
+	/* It comes at once. */
+	assert_ptr_equal(send_guest_pirq(d, port), d->vcpu[0]);
+	return 0;
+}
+
+void pirq_unbind(struct domain *d, unsigned int pirq)
+{
+	assert_int_equal(pirq, 9);
+	pirq_port = 0;
+}
+
+void pirq_destroy(struct domain *d)
+{
+	assert_int_equal(pirq_port, 0);
+}
+
 void smp_poll(void)
 {
 }
@@ -184,6 +161,7 @@ static int setup(void **state)
 	dom0 = domains[0];
 	current = domains[0]->vcpu[0];
 	woken = kicked = 0;
+	pirq_port = 0;
 	fail_allocation = false;
 	return 0;
 }
@@ -254,138 +232,6 @@ static unsigned int status(evtchn_port_t port)
 	return s.status;
 }
 
-static evtchn_port_t pirq(unsigned int line)
-{
-	struct evtchn_bind_pirq b = {.pirq = line};
-
-	assert_int_equal(op(EVTCHNOP_bind_pirq, &b), 0);
-	return b.port;
-}
-
-/* The device on a line asks for service; nothing comes of it while the line is masked. */
-static bool interrupt(unsigned int line)
-{
-	struct cpu_user_regs regs = {0};
-	unsigned int vector = lines[line].vector;
-
-	if (lines[line].masked)
-		return false;
-	assert_non_null(handlers[vector]);
-	handlers[vector](vector, &regs);
-	return true;
-}
-
-static bool take(evtchn_port_t port)
-{
-	return test_and_clear_bit(port, domains[0]->shared_info->evtchn_pending);
-}
-
-static void test_pirq_edge(void **state)
-{
-	struct domain *d = domains[0];
-	evtchn_port_t port;
-
-	assert_int_equal(pirq_map(d, 12), 0);
-	port = pirq(12);
-	assert_int_equal(status(port), EVTCHNSTAT_pirq);
-	assert_false(lines[12].level || lines[12].low);
-	eois = 0;
-	assert_true(interrupt(12));
-	assert_true(upcall(d->vcpu[0], port) && take(port));
-	/* No word of the guest is needed for the next. */
-	assert_true(interrupt(12) && take(port));
-	assert_int_equal(eois, 2);
-	assert_int_equal(close_it(port), 0);
-	assert_true(lines[12].masked);
-	assert_int_equal(pirq_unmap(d, 12), 0);
-}
-
-static void test_pirq_level(void **state)
-{
-	struct domain *d = domains[0];
-	evtchn_port_t port;
-
-	assert_int_equal(pirq_map(d, 9), 0);
-	port = pirq(9);
-	assert_true(lines[9].level && !lines[9].low);
-	assert_true(interrupt(9) && take(port));
-	assert_false(interrupt(9));
-	assert_int_equal(pirq_eoi(d, 9), 0);
-	assert_true(interrupt(9) && take(port));
-	/* Closed while in service: the end of service must not let the line loose. */
-	assert_int_equal(close_it(port), 0);
-	assert_int_equal(pirq_eoi(d, 9), 0);
-	assert_true(lines[9].masked);
-	/* Bound anew it works, with the vector that it had. */
-	port = pirq(9);
-	assert_true(interrupt(9) && take(port));
-	/* Unmapped while bound: silent, and the port can be closed. */
-	assert_int_equal(pirq_unmap(d, 9), 0);
-	assert_true(lines[9].masked);
-	assert_int_equal(close_it(port), 0);
-	assert_int_equal(pirq_eoi(d, 9), -EINVAL);
-}
-
-/* An interrupt that was under way when its port closed raises nothing. */
-static void test_pirq_late(void **state)
-{
-	evtchn_port_t port;
-
-	assert_int_equal(pirq_map(domains[0], 12), 0);
-	port = pirq(12);
-	assert_int_equal(close_it(port), 0);
-	lines[12].masked = false;
-	eois = 0;
-	assert_true(interrupt(12));
-	assert_int_equal(eois, 1);
-	assert_false(pending(domains[0], port));
-	assert_int_equal(pirq_unmap(domains[0], 12), 0);
-}
-
-static void test_pirq_refused(void **state)
-{
-	struct evtchn_bind_pirq b = {.pirq = 12};
-	struct domain *d = domains[0];
-
-	assert_int_equal(op(EVTCHNOP_bind_pirq, &b), -EINVAL); /* not mapped */
-	assert_int_equal(pirq_map(d, 12), 0);
-	assert_int_equal(pirq_map(d, 12), 0);
-	assert_int_equal(pirq_map(domains[1], 12), -EBUSY);
-	assert_int_equal(op(EVTCHNOP_bind_pirq, &b), 0);
-	assert_int_equal(op(EVTCHNOP_bind_pirq, &b), -EEXIST);
-	assert_int_equal(pirq_setup(12, true, true), -EEXIST);
-	assert_int_equal(pirq_eoi(domains[1], 12), -EINVAL);
-	assert_int_equal(pirq_unmap(domains[1], 12), -EINVAL);
-	assert_int_equal(pirq_unmap(d, 12), 0);
-	assert_int_equal(pirq_unmap(d, 12), -EINVAL);
-	b.pirq = 4;
-	assert_int_equal(pirq_map(d, 4), 0);
-	assert_int_equal(op(EVTCHNOP_bind_pirq, &b), -EBUSY); /* the console's */
-	assert_int_equal(lines[4].vector, VECTOR_CONSOLE);
-	assert_int_equal(pirq_unmap(d, 4), 0);
-	b.pirq = LINES;
-	assert_int_equal(op(EVTCHNOP_bind_pirq, &b), -EINVAL);
-	assert_int_equal(pirq_map(d, LINES), -EINVAL);
-	b.pirq = UINT32_MAX;
-	assert_int_equal(op(EVTCHNOP_bind_pirq, &b), -EINVAL);
-	assert_int_equal(pirq_map(d, UINT32_MAX), -EINVAL);
-}
-
-/* What the guest says of a line counts, what the firmware says else, PCI's rule last. */
-static void test_pirq_setup(void **state)
-{
-	struct domain *d = domains[0];
-
-	assert_int_equal(pirq_map(d, 20), 0);
-	assert_int_equal(close_it(pirq(20)), 0);
-	assert_true(lines[20].level && lines[20].low);
-	assert_int_equal(pirq_setup(20, false, false), 0);
-	assert_int_equal(close_it(pirq(20)), 0);
-	assert_false(lines[20].level || lines[20].low);
-	assert_int_equal(pirq_unmap(d, 20), 0);
-	assert_int_equal(pirq_setup(LINES, true, true), -EINVAL);
-}
-
 static void test_ipi(void **state)
 {
 	evtchn_port_t port = ipi(2);
@@ -452,6 +298,35 @@ static void test_virq(void **state)
 	assert_int_equal(op(EVTCHNOP_bind_virq, &b), -EINVAL);
 	b = (struct evtchn_bind_virq){.virq = VIRQ_TIMER, .vcpu = VCPUS};
 	assert_int_equal(op(EVTCHNOP_bind_virq, &b), -ENOENT);
+}
+
+static void test_pirq(void **state)
+{
+	struct evtchn_bind_pirq b = {.pirq = 9, .flags = BIND_PIRQ__WILL_SHARE};
+	struct evtchn_status s = {.dom = DOMID_SELF};
+	struct evtchn_bind_vcpu m = {.vcpu = 2};
+	evtchn_port_t first;
+
+	assert_int_equal(op(EVTCHNOP_bind_pirq, &b), 0);
+	assert_true(pirq_share && pirq_port == b.port && upcall(domains[0]->vcpu[0], b.port));
+	first = s.port = m.port = b.port;
+	assert_int_equal(op(EVTCHNOP_status, &s), 0);
+	assert_int_equal(s.status, EVTCHNSTAT_pirq);
+	assert_int_equal(s.u.pirq, 9);
+	assert_int_equal(send(first), -EINVAL);
+	assert_int_equal(op(EVTCHNOP_bind_vcpu, &m), 0);
+	assert_ptr_equal(evtchn_vcpu(domains[0], first), domains[0]->vcpu[2]);
+	/* A failure leaves no port behind. */
+	assert_int_equal(op(EVTCHNOP_bind_pirq, &b), -EEXIST);
+	b.pirq = 0x10009;
+	assert_int_equal(op(EVTCHNOP_bind_pirq, &b), -EPERM);
+	assert_int_equal(ipi(0), first + 1);
+	assert_false(evtchn_port_is_masked(domains[0], first));
+	assert_false(evtchn_port_is_masked(domains[0], ~0U));
+	assert_int_equal(close_it(first), 0);
+	assert_int_equal(pirq_port, 0);
+	assert_false(pending(domains[0], first));
+	assert_int_equal(op(EVTCHNOP_bind_pirq, NULL), -EFAULT);
 }
 
 static void test_interdomain(void **state)
@@ -597,12 +472,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_pirq_edge),    TEST(test_pirq_level), TEST(test_pirq_late),
-	    TEST(test_pirq_refused), TEST(test_pirq_setup), TEST(test_ipi),
-	    TEST(test_mask),	     TEST(test_virq),	    TEST(test_interdomain),
-	    TEST(test_loopback),     TEST(test_privilege),  TEST(test_exhaustion),
-	    TEST(test_no_memory),    TEST(test_poll),	    TEST(test_arguments),
-	    TEST(test_vcpu_info),
+	    TEST(test_ipi),	    TEST(test_mask),	  TEST(test_virq),
+	    TEST(test_interdomain), TEST(test_loopback),  TEST(test_privilege),
+	    TEST(test_exhaustion),  TEST(test_no_memory), TEST(test_poll),
+	    TEST(test_arguments),   TEST(test_vcpu_info), TEST(test_pirq),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
