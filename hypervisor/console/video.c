@@ -100,22 +100,30 @@ static bool find_screen(paddr_t *address, size_t *len)
 	return video.columns >= 20 && video.rows >= 4;
 }
 
+/* The five columns of one line of a glyph; those around them stay blank. */
 static void draw_pixels(uint8_t *line, uint8_t bits)
 {
-	/* Five columns with a blank one before and two after. */
-	for (int i = 0; i < CELL_WIDTH; i++) {
-		uint32_t c = bits << 2 >> (CELL_WIDTH - 1 - i) & 1 ? video.colour : 0;
+	if (likely(video.bytes == 4)) {
+		volatile uint32_t *p = (volatile uint32_t *)line;
 
-		if (video.bytes == 4)
-			*(volatile uint32_t *)(line + 4 * i) = c;
-		else
-			memcpy(line + video.bytes * i, &c, video.bytes);
+		p[1] = bits & 0x10 ? video.colour : 0;
+		p[2] = bits & 0x08 ? video.colour : 0;
+		p[3] = bits & 0x04 ? video.colour : 0;
+		p[4] = bits & 0x02 ? video.colour : 0;
+		p[5] = bits & 0x01 ? video.colour : 0;
+		return;
+	}
+	for (unsigned int i = 0; i < 5; i++) {
+		uint32_t c = bits >> (4 - i) & 1 ? video.colour : 0;
+
+		memcpy(line + video.bytes * (i + 1), &c, video.bytes);
 	}
 }
 
-static void draw(unsigned int column, unsigned int row, char c)
+/* Show c where old is shown. */
+static void draw(unsigned int column, unsigned int row, char old, char c)
 {
-	const uint8_t *glyph;
+	const uint8_t *from, *to;
 	uint8_t *cell;
 
 	if (video.text) {
@@ -123,12 +131,15 @@ static void draw(unsigned int column, unsigned int row, char c)
 		    VGA_ATTRIBUTE | (uint8_t)c;
 		return;
 	}
-	glyph = font_glyph((unsigned char)c);
+	from = font_glyph((unsigned char)old);
+	to = font_glyph((unsigned char)c);
 	cell = video.base + (size_t)row * CELL_HEIGHT * video.pitch +
 	       (size_t)column * CELL_WIDTH * video.bytes;
 	for (unsigned int i = 0; i < FONT_ROWS; i++, cell += (size_t)video.pitch * 2) {
-		draw_pixels(cell, glyph[i]);
-		draw_pixels(cell + video.pitch, glyph[i]);
+		if (from[i] == to[i])
+			continue;
+		draw_pixels(cell, to[i]);
+		draw_pixels(cell + video.pitch, to[i]);
 	}
 }
 
@@ -138,8 +149,8 @@ static void set_cell(unsigned int column, unsigned int row, char c)
 
 	if (*cell == c)
 		return;
+	draw(column, row, *cell, c);
 	*cell = c;
-	draw(column, row, c);
 }
 
 static void new_line(void)
@@ -211,7 +222,7 @@ void video_init(void)
 	for (unsigned int i = 0; i < video.columns * video.rows; i++) {
 		video.cells[i] = ' ';
 		if (video.text)
-			draw(i % video.columns, i / video.columns, ' ');
+			draw(i % video.columns, i / video.columns, ' ', ' ');
 	}
 	video.ready = video.shown = true;
 	printk(LOG_INFO "Screen: %s, %u columns, %u rows\n",
