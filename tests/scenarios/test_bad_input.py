@@ -44,13 +44,11 @@ SENTENCES = {
     "gzip-of-noise": r"ELF",
     "gzip-bomb": r"gzip|compressed|memory|big|large",
 }
-# What the hypervisor says last before it stops.
-STOPS = r"\(CERNE\) ([^\n]*)\r?\n(?:[^\n]*\n)?[^\n]*noreboot"
 
 
 def fails(m, sentence):
     """The machine must say the sentence, in a line of its own, and stop."""
-    said = m.expect(rf"\(CERNE\) ([A-Z][^\r\n]*(?:{sentence})[^\r\n]*)\r?\n")
+    said = m.expect(rf"\(CERNE\) ([A-Z][^\r\n]*(?:{sentence})[^\r\n]*)\r*\n")
     m.wait_halted()
     assert not re.search(r"\bBUG\b|[Aa]ssert|#PF|#GP", m.output())
     return said.group(1)
