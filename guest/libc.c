@@ -21,9 +21,6 @@
 #include <guest/thread.h>
 #include <public/sched.h>
 
-#undef errno
-extern int errno;
-
 #define USEC_PER_SEC  1000000ul
 #define NSEC_PER_USEC 1000ul
 #define ARGUMENTS     32
@@ -31,6 +28,11 @@ extern int errno;
 int main(int argc, char **argv);
 
 static struct wait_queue input;
+
+/*
+ * These set the thread's own errno. newlib's wrappers around them copy a global variable of that name on top
+ * unless it is 0, which it stays.
+ */
 
 /* Files: 0 is the console's input, 1 and 2 its output; there are no others. */
 
@@ -250,7 +252,15 @@ static void reent_activate(void *memory)
 
 static void reent_destroy(void *memory)
 {
-	_reclaim_reent(memory);
+	struct _reent *reent = memory;
+	struct _Bigint *power = _REENT_MP_P5S(reent), *next;
+
+	/* The powers of five that conversions keep are left out by newlib's own clean-up. */
+	for (; power; power = next) {
+		next = power->_next;
+		free(power);
+	}
+	_reclaim_reent(reent);
 }
 
 static const struct thread_local_memory reents = {
