@@ -35,6 +35,8 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
 	/* Ring 3, interrupts on, no access to what is the hypervisor's. */
 	v->regs.cs |= 3;
 	v->regs.ss |= 3;
+	/* The flags' I/O privilege is the guest's view of it: as by set_iopl. */
+	v->pv.iopl = (c->user_regs.eflags & EFLAGS_IOPL) >> 12;
 	v->regs.eflags = (v->regs.eflags & ~(uint64_t)(EFLAGS_IOPL | EFLAGS_NT | EFLAGS_VM |
 						       EFLAGS_VIF | EFLAGS_VIP | EFLAGS_RF)) |
 			 EFLAGS_IF | EFLAGS_FIXED;
