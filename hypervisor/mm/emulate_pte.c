@@ -456,28 +456,49 @@ static uint64_t *entry_written(struct vcpu *v, vaddr_t va)
 	return (uint64_t *)((char *)mfn_to_virt(entry_mfn(e)) + (va & (PAGE_SIZE - 8)));
 }
 
+/* What an instruction may change, for when it comes to nothing. */
+struct saved_regs {
+	uint64_t rax, rcx, rdi, rflags, reg;
+};
+
+static struct saved_regs save_regs(const struct cpu_user_regs *regs, const struct pte_write *w)
+{
+	return (struct saved_regs){.rax = regs->rax,
+				   .rcx = regs->rcx,
+				   .rdi = regs->rdi,
+				   .rflags = regs->rflags,
+				   .reg = read_reg(regs, w->reg)};
+}
+
+static void restore_regs(struct cpu_user_regs *regs, const struct pte_write *w,
+			 const struct saved_regs *saved)
+{
+	*reg_of(regs, w->reg) = saved->reg;
+	regs->rax = saved->rax;
+	regs->rcx = saved->rcx;
+	regs->rdi = saved->rdi;
+	regs->rflags = saved->rflags;
+}
+
 /* The CPU may set the entry's accessed and dirty bits while we compute: again then. */
 static int write_entry_by(struct vcpu *v, const struct pte_write *w, struct cpu_user_regs *regs)
 {
+	struct saved_regs saved = save_regs(regs, w);
 	unsigned int shift = (w->address & 7) * 8;
-	uint64_t mask = mask_of(w->size) << shift, old, new;
-	struct cpu_user_regs after;
-	uint64_t *entry;
+	uint64_t mask = mask_of(w->size) << shift;
+	uint64_t *entry = entry_written(v, w->address);
 	int rc;
 
-	entry = entry_written(v, w->address);
 	if (!entry)
 		return -EINVAL;
 	do {
-		old = READ_ONCE(*entry);
-		after = *regs;
-		new = (old & ~mask) | (pte_write_execute(w, old >> shift, &after) << shift & mask);
-		rc = new == old
-			 ? 0
-			 : change_l1_entry(v->domain, entry, new, WRITE_COMPARE, &old, SPACE_OWN);
+		uint64_t old = READ_ONCE(*entry), new;
+
+		new = (old & ~mask) | (pte_write_execute(w, old >> shift, regs) << shift & mask);
+		rc = new == old ? 0 : compare_l1_entry(v->domain, entry, new, old);
+		if (unlikely(rc))
+			restore_regs(regs, w, &saved);
 	} while (rc == -EAGAIN);
-	if (!rc)
-		*regs = after;
 	return rc;
 }
 

@@ -56,13 +56,28 @@ static int write_ordinary(struct domain *d, struct frame *f, uint64_t maddr, uin
 	return 0;
 }
 
-static int update_entry(struct vcpu *v, uint64_t maddr, uint64_t val, bool keep_ad,
-			enum frame_space space)
+/* An entry of a table above level 1, or what is no table. s: f's state. */
+static int update_other(struct vcpu *v, struct frame *f, uint64_t s, uint64_t maddr, uint64_t val,
+			bool keep_ad)
 {
 	struct domain *d = v->domain;
-	struct frame *f = frame_of_ram(maddr >> PAGE_SHIFT), *old;
-	uint64_t s;
+	struct frame *old;
 	int rc;
+
+	if (!is_table_type(state_type(s)) || !(s & FRAME_VALID))
+		return s & FRAME_PARTIAL ? -EBUSY : write_ordinary(d, f, maddr, val);
+	rc = change_entry(d, f, phys_to_virt(maddr), val, keep_ad, &old);
+	if (old && put_table(d, old, 0))
+		v->put_pending = frame_mfn(old);
+	return rc;
+}
+
+static inline int update_entry(struct vcpu *v, uint64_t maddr, uint64_t val, bool keep_ad,
+			       enum frame_space space)
+{
+	struct domain *d = v->domain;
+	struct frame *f = frame_of_ram(maddr >> PAGE_SHIFT);
+	uint64_t s;
 
 	if (unlikely(!f || (maddr & 7)))
 		return -EINVAL;
@@ -70,12 +85,9 @@ static int update_entry(struct vcpu *v, uint64_t maddr, uint64_t val, bool keep_
 	/* A frame that has references and is ours stays so while it is a table: its own say so. */
 	if (unlikely(!state_refs(s) || !frame_is_owned(f, d)))
 		return -EINVAL;
-	if (unlikely(!is_table_type(state_type(s)) || !(s & FRAME_VALID)))
-		return s & FRAME_PARTIAL ? -EBUSY : write_ordinary(d, f, maddr, val);
-	rc = change_entry(d, f, phys_to_virt(maddr), val, keep_ad, space, &old);
-	if (old && put_table(d, old, 0))
-		v->put_pending = frame_mfn(old);
-	return rc;
+	if (likely((s & (FRAME_TYPE | FRAME_VALID)) == (TYPE_BITS(PT_L1) | FRAME_VALID)))
+		return change_l1_entry(d, phys_to_virt(maddr), val, keep_ad, space);
+	return update_other(v, f, s, maddr, val, keep_ad);
 }
 
 static int update_m2p(struct domain *d, uint64_t maddr, uint64_t pfn)
@@ -89,19 +101,15 @@ static int update_m2p(struct domain *d, uint64_t maddr, uint64_t pfn)
 	return 0;
 }
 
-static int one_update(struct vcpu *v, const struct mmu_update *req, enum frame_space space)
+static inline int one_update(struct vcpu *v, const struct mmu_update *req, enum frame_space space)
 {
 	uint64_t maddr = req->ptr & ~3UL;
 
-	switch (req->ptr & 3) {
-	case MMU_NORMAL_PT_UPDATE:
-	case MMU_PT_UPDATE_NO_TRANSLATE: /* there are no translated domains */
-		return update_entry(v, maddr, req->val, false, space);
-	case MMU_PT_UPDATE_PRESERVE_AD:
-		return update_entry(v, maddr, req->val, true, space);
-	default:
-		return space == SPACE_OWN ? update_m2p(v->domain, maddr, req->val) : -EINVAL;
-	}
+	/* There are no translated domains, so NO_TRANSLATE is no different. */
+	if (likely((req->ptr & 3) != MMU_MACHPHYS_UPDATE))
+		return update_entry(v, maddr, req->val, (req->ptr & 3) == MMU_PT_UPDATE_PRESERVE_AD,
+				    space);
+	return space == SPACE_OWN ? update_m2p(v->domain, maddr, req->val) : -EINVAL;
 }
 
 /* As many requests as the budget is good for. *n: in, how many there are; out, how many were done. */
@@ -152,27 +160,22 @@ static int update_list(struct vcpu *v, vaddr_t ureqs, unsigned int count, enum f
 		       unsigned int *done)
 {
 	struct mmu_update req[BATCH];
-	unsigned int have = 0, at = 0;
 
-	for (unsigned int left = count; left;) {
-		unsigned int n;
+	while (count) {
+		unsigned int n = min(count, (unsigned int)BATCH);
 		int rc;
 
-		if (at == have) {
-			have = min(left, (unsigned int)BATCH);
-			at = 0;
-			if (copy_from_guest(req, ureqs, have * sizeof(req[0])))
-				return -EFAULT;
-			ureqs += have * sizeof(req[0]);
-		}
-		n = have - at;
-		rc = update_batch(v, &req[at], &n, space);
-		at += n;
-		left -= n;
+		if (copy_from_guest(req, ureqs, n * sizeof(req[0])))
+			return -EFAULT;
+		rc = update_batch(v, req, &n, space);
+		ureqs += n * sizeof(req[0]);
+		count -= n;
 		*done += n;
-		if (unlikely(rc && rc != -EINTR))
+		if (likely(!rc && !count))
+			break;
+		if (rc && rc != -EINTR)
 			return rc;
-		if ((rc || left) && (finish_put(v) || preempt_check()) && (left || v->put_pending))
+		if (finish_put(v) || (count && preempt_check()))
 			return -EINTR;
 	}
 	return 0;
@@ -278,7 +281,7 @@ static int update_va(struct vcpu *v, vaddr_t va, uint64_t val, enum frame_space 
 	spin_lock(&d->mm.lock);
 	entry = walk_to_l1(v, v->kernel_root, va);
 	if (likely(entry))
-		rc = change_l1_entry(d, entry, val, WRITE_PLAIN, NULL, space);
+		rc = change_l1_entry(d, entry, val, false, space);
 	spin_unlock(&d->mm.lock);
 	return rc;
 }

@@ -216,7 +216,7 @@ bool drop_ownership(struct domain *d, mfn_t mfn)
 
 /* ---- the writable type ---- */
 
-static inline void put_writable(struct frame *f)
+static void put_writable(struct frame *f)
 {
 	uint64_t s = frame_state(f);
 
@@ -246,19 +246,34 @@ static bool first_writable(struct frame *f, const struct domain *d, uint64_t *s,
 	return true;
 }
 
-static inline bool get_writable(struct frame *f, const struct domain *d)
+static __attribute__((noinline)) bool get_writable_slow(struct frame *f, const struct domain *d)
 {
 	uint64_t s = frame_state(f);
 	bool taken = false;
 
 	do {
-		if (unlikely(!state_refs(s) || (s & FRAME_FULL)))
+		if (!state_refs(s) || (s & FRAME_FULL))
 			return false;
-		if (likely((s & FRAME_TYPE) == TYPE_BITS(PT_WRITABLE) && (s & FRAME_TYPE_REFS)))
+		if ((s & FRAME_TYPE) == TYPE_BITS(PT_WRITABLE) && (s & FRAME_TYPE_REFS))
 			taken = frame_exchange(f, &s, s + FRAME_REF + FRAME_TYPE_REF);
 		else if (!first_writable(f, d, &s, &taken))
 			return false;
 	} while (!taken);
+	if (frame_is_owned(f, d))
+		return true;
+	put_writable(f);
+	return false;
+}
+
+/* In line what is so nearly always: it has the type, with a count and room for more. */
+static inline bool get_writable(struct frame *f, const struct domain *d)
+{
+	uint64_t s = frame_state(f);
+
+	if (unlikely((s & (FRAME_TYPE | FRAME_FULL)) != TYPE_BITS(PT_WRITABLE) ||
+		     !(s & FRAME_TYPE_REFS) ||
+		     !frame_exchange(f, &s, s + FRAME_REF + FRAME_TYPE_REF)))
+		return get_writable_slow(f, d);
 	if (likely(frame_is_owned(f, d)))
 		return true;
 	put_writable(f);
@@ -864,35 +879,50 @@ static uint64_t write_entry(uint64_t *entry, uint64_t val, bool keep_ad)
 	return was;
 }
 
-int change_l1_entry(struct domain *d, uint64_t *entry, uint64_t val, enum entry_write how,
-		    uint64_t *expected, enum frame_space space)
+/*
+ * Check the new value and take its reference. *same: the old value's passes to the new one, which names the
+ * same frame with the same right.
+ */
+static inline int prepare_l1_entry(struct domain *d, uint64_t was, uint64_t *val,
+				   enum frame_space space, bool *same)
 {
-	uint64_t was = READ_ONCE(*entry);
-	bool same = false;
+	*same = false;
+	if (!(*val & PTE_PRESENT))
+		return 0;
+	if (unlikely(*val & bad_l1_bits))
+		return -EINVAL;
+	*val = adjust_l1(d, *val);
+	*same = !((was ^ *val) & (PTE_ADDR_MASK | PTE_RW | PTE_PRESENT)) && space == SPACE_OWN;
+	return *same ? 0 : get_entry(d, val, space);
+}
 
-	if (val & PTE_PRESENT) {
-		int rc;
+int change_l1_entry(struct domain *d, uint64_t *entry, uint64_t val, bool keep_ad,
+		    enum frame_space space)
+{
+	bool same;
+	int rc = prepare_l1_entry(d, READ_ONCE(*entry), &val, space, &same);
+	uint64_t was;
 
-		if (unlikely(val & bad_l1_bits))
-			return -EINVAL;
-		val = adjust_l1(d, val);
-		/* The same frame with the same right: the reference passes from the old value to the new. */
-		same =
-		    !((was ^ val) & (PTE_ADDR_MASK | PTE_RW | PTE_PRESENT)) && space == SPACE_OWN;
-		rc = same ? 0 : get_entry(d, &val, space);
-		if (unlikely(rc))
-			return rc;
-	}
-	if (how == WRITE_COMPARE) {
-		if (!__atomic_compare_exchange_n(entry, expected, val, false, __ATOMIC_SEQ_CST,
-						 __ATOMIC_RELAXED)) {
-			if (!same && (val & PTE_PRESENT))
-				put_entry(val);
-			return -EAGAIN;
-		}
-		was = *expected;
-	} else {
-		was = write_entry(entry, val, how == WRITE_KEEP_AD);
+	if (unlikely(rc))
+		return rc;
+	was = write_entry(entry, val, keep_ad);
+	if (!same && (was & PTE_PRESENT))
+		put_entry(was);
+	return 0;
+}
+
+int compare_l1_entry(struct domain *d, uint64_t *entry, uint64_t val, uint64_t was)
+{
+	bool same;
+	int rc = prepare_l1_entry(d, was, &val, SPACE_OWN, &same);
+
+	if (unlikely(rc))
+		return rc;
+	if (!__atomic_compare_exchange_n(entry, &was, val, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_RELAXED)) {
+		if (!same && (val & PTE_PRESENT))
+			put_entry(val);
+		return -EAGAIN;
 	}
 	if (!same && (was & PTE_PRESENT))
 		put_entry(was);
@@ -900,7 +930,7 @@ int change_l1_entry(struct domain *d, uint64_t *entry, uint64_t val, enum entry_
 }
 
 int change_entry(struct domain *d, struct frame *table, uint64_t *entry, uint64_t val, bool keep_ad,
-		 enum frame_space space, struct frame **old)
+		 struct frame **old)
 {
 	unsigned int level = state_type(frame_state(table));
 	unsigned int index = ((uintptr_t)entry & (PAGE_SIZE - 1)) / sizeof(*entry);
@@ -908,9 +938,6 @@ int change_entry(struct domain *d, struct frame *table, uint64_t *entry, uint64_
 	bool same = false;
 
 	*old = NULL;
-	if (level == PT_L1)
-		return change_l1_entry(d, entry, val, keep_ad ? WRITE_KEEP_AD : WRITE_PLAIN, NULL,
-				       space);
 	if (level == PT_L4 && is_hv_slot(index))
 		return -EINVAL;
 	if (val & PTE_PRESENT) {

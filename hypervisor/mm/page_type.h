@@ -52,19 +52,18 @@ void put_descriptor_frame(struct frame *f);
 /* All descriptors of a page checked and their privilege level adjusted? descriptor.c */
 bool validate_descriptors(uint64_t *page);
 
+/* Give an entry of a level-1 table another value, checked. keep_ad: accessed and dirty bits that the CPU
+ * sets meanwhile are kept. 0, -EINVAL, -EBUSY, -EPERM: nothing changed. */
+int change_l1_entry(struct domain *d, uint64_t *entry, uint64_t val, bool keep_ad,
+		    enum frame_space space);
+/* The same if the entry still is `was`, which it was a moment ago; else -EAGAIN. */
+int compare_l1_entry(struct domain *d, uint64_t *entry, uint64_t val, uint64_t was);
 /*
- * How an entry is written: plainly; keeping accessed and dirty bits; or only if it still has the value
- * *expected (else -EAGAIN and *expected is what it has).
- */
-enum entry_write { WRITE_PLAIN, WRITE_KEEP_AD, WRITE_COMPARE };
-int change_l1_entry(struct domain *d, uint64_t *entry, uint64_t val, enum entry_write how,
-		    uint64_t *expected, enum frame_space space);
-/*
- * An entry of a table of any level. *old: a table that lost its last use with this and whose release
- * the caller must go on with (put_table() until 0), or NULL.
+ * The same for a table of level 2 to 4. *old: a table that lost its last use with this and whose release
+ * the caller must go on with (put_table() until 0), or NULL. -EINTR: nothing changed, again.
  */
 int change_entry(struct domain *d, struct frame *table, uint64_t *entry, uint64_t val, bool keep_ad,
-		 enum frame_space space, struct frame **old);
+		 struct frame **old);
 /* What a reference from a page table's entry stands for, for the audit. */
 struct frame *entry_frame(uint64_t entry);
 
