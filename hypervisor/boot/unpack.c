@@ -17,7 +17,7 @@
 #include <zstd.h>
 
 #define MAX_UNPACKED (1UL << 30)
-#define NO_MEMORY    "there is too little memory to unpack it"
+#define NO_MEMORY    "there is too little memory for what its compressed data claim to unpack to"
 
 struct bytes {
 	const uint8_t *data;
