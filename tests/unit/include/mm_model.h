@@ -248,7 +248,9 @@ static uint64_t any_entry(unsigned int level)
 
 static unsigned int any_index(void)
 {
-	return pick(4) ? pick(3) * 255 : pick(512);
+	static const unsigned int some[] = {0, 5, 255, 511};
+
+	return pick(4) ? some[pick(4)] : pick(512);
 }
 
 /* What the guest could have done through a writable mapping of the frame. */
