@@ -8,6 +8,7 @@
 #include "lib/bitops.h"
 #include "lib/lib.h"
 #include "mm/mm.h"
+#include "pv/pv.h"
 #include "sched/sched.h"
 #include "time/time.h"
 #include "lib/errno.h"
@@ -221,7 +222,12 @@ long do_vcpu_op(unsigned int cmd, unsigned int vcpuid, vaddr_t arg)
 		return -ENOENT;
 	switch (cmd) {
 	case VCPUOP_initialise:
-		return initialise(v, arg);
+		rc = initialise(v, arg);
+		/* Its page tables take long to validate: what was done so far is kept there. */
+		if (rc == -EINTR)
+			return hypercall_continue(__HYPERVISOR_vcpu_op, 3, (unsigned long)cmd,
+						  (unsigned long)vcpuid, arg);
+		return rc;
 	case VCPUOP_up:
 		if (!v->initialised)
 			return -EINVAL;
