@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A domain's numbers for interrupts. Lines keep theirs if it is free; messages get the highest free one, as
- * on Xen, where kernels expect them. Whatever is mapped here was allowed by the caller (pv/physdev.c).
+ * A domain's numbers for interrupts. Kernels ask for a line's own; who leaves the choice gets the lowest free one
+ * for a line and the highest for a message, as from Xen. Whatever is mapped here was allowed by the caller (pv/physdev.c).
  */
 #include "irq/internal.h"
 #include "cpu/cpu.h"
@@ -61,22 +61,24 @@ static bool make_table(struct domain *d)
 
 static bool is_free(const struct pirq *p)
 {
-	return !p->irq && !p->reserved && !p->port;
+	return !p->irq && !p->port;
 }
 
-static struct pirq *find_free(struct domain *d, bool gsi)
+/* The first free one; reserved ones count as free if asked. */
+static struct pirq *find_free(struct domain *d, bool gsi, bool reserved)
 {
 	unsigned int lines = ioapic_gsi_count();
+	struct pirq *p = d->irq.pirq;
 
 	if (gsi) {
 		for (unsigned int i = FIRST_FREE_NUMBER; i < lines; i++)
-			if (is_free(&d->irq.pirq[i]))
-				return &d->irq.pirq[i];
+			if (is_free(&p[i]) && (reserved || !p[i].reserved))
+				return &p[i];
 		return NULL;
 	}
 	for (unsigned int i = d->irq.nr; i-- > lines;)
-		if (is_free(&d->irq.pirq[i]))
-			return &d->irq.pirq[i];
+		if (is_free(&p[i]) && !p[i].reserved)
+			return &p[i];
 	return NULL;
 }
 
@@ -88,13 +90,14 @@ static struct pirq *choose(struct domain *d, int wanted, bool gsi, long *error)
 	struct pirq *p;
 
 	if (wanted < 0) {
-		p = find_free(d, gsi);
+		/* A number that was reserved was reserved for this. */
+		p = find_free(d, gsi, true);
 		*error = -ENOSPC;
 		return p;
 	}
 	p = pirq_of(d, (unsigned int)wanted);
 	*error = p ? -EEXIST : -EINVAL;
-	return p && !p->irq && !p->port ? p : NULL;
+	return p && is_free(p) ? p : NULL;
 }
 
 static const struct pirq *find_mapping(const struct domain *d, const struct irq *irq)
@@ -117,9 +120,6 @@ static long map_line(struct domain *d, struct irq *irq, int *pirq)
 		*pirq = (int)number_of(present);
 		return 0;
 	}
-	/* Its own number, even one that was reserved: reserving it was for this. */
-	if (*pirq < 0 && !d->irq.pirq[irq->number].irq && !d->irq.pirq[irq->number].port)
-		*pirq = (int)irq->number;
 	p = choose(d, *pirq, true, &error);
 	if (!p)
 		return error;
@@ -198,7 +198,7 @@ long pirq_reserve(struct domain *d, bool gsi, uint32_t *pirq)
 
 	spin_lock(&d->irq.lock);
 	if (make_table(d)) {
-		p = find_free(d, gsi);
+		p = find_free(d, gsi, false);
 		if (p) {
 			p->reserved = true;
 			*pirq = number_of(p);
