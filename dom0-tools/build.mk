@@ -19,3 +19,15 @@ $(BUILD)/dom0.sym: $(dom0-objects) $(libc-objects) $(newlib)/lib/libc.a $(guest-
 $(BUILD)/dom0: $(BUILD)/dom0.sym
 	$(call say,STRIP,$@)
 	$(Q)objcopy --strip-all $< $@
+
+# The test guest of the C library is compiled and linked as dom0 is.
+libc-test := $(BUILD)/tests/guests/libc
+$(BUILD)/tests/guest-objects/libc/libc.o: tests/guests/libc/libc.c $(BUILD)/flags-dom0 | $(newlib)/lib/libc.a
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(dom0-tools-flags) -MMD -MP -c $< -o $@
+
+$(libc-test): $(BUILD)/tests/guest-objects/libc/libc.o $(libc-objects) $(newlib)/lib/libc.a $(guest-lds)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(guest-link) $(filter %.o %.a,$^) -o $@

@@ -11,7 +11,7 @@ pytest := BUILD=$(BUILD) $(PYTHON) -m pytest -p no:cacheprovider -q -n 2 --dist 
 debug-hypervisor:
 	@$(MAKE) --no-print-directory -s DEBUG=1 BUILD=$(BUILD)/debug THIRD_PARTY=$(THIRD_PARTY) $(BUILD)/debug/cerne
 
-scenario-files: $(BUILD)/cerne $(BUILD)/dom0 $(test-guests) debug-hypervisor
+scenario-files: $(BUILD)/cerne $(BUILD)/dom0 $(test-guests) $(libc-test) debug-hypervisor
 
 test-scenarios: scenario-files ## whole machines in QEMU, driven over the serial line
 	@$(pytest) -m 'not long' $(SCENARIOS)
