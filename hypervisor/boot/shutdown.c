@@ -251,6 +251,13 @@ void machine_halt(void)
 	stop("halt");
 }
 
+void machine_crashed(void)
+{
+	irq_disable();
+	audit();
+	machine_give_up();
+}
+
 void machine_give_up(void)
 {
 	if (noreboot)

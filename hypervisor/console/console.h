@@ -58,6 +58,8 @@ void machine_restart(void) __attribute__((noreturn));
 void machine_halt(void) __attribute__((noreturn));
 /* After a last message: stop, or (without noreboot) restart after some seconds. Needs nothing to be initialised. */
 void machine_give_up(void) __attribute__((noreturn));
+/* The same after dom0 has crashed, when all is initialised: with the audit at exit. */
+void machine_crashed(void) __attribute__((noreturn));
 /* A boot that can't go on for a reason a person can mend: one sentence, then stop or (without
  * noreboot) restart after some seconds. */
 void boot_fail(const char *fmt, ...) __printf(1, 2) __attribute__((noreturn));

@@ -4,6 +4,7 @@
 #include "console/internal.h"
 #include "cpu/cpu.h"
 #include "domain/domain.h"
+#include "event/event.h"
 #include "lib/bitops.h"
 #include "lib/lib.h"
 #include "mm/mm.h"
@@ -113,6 +114,18 @@ static void key_domains(char key)
 			show_vcpu(d->vcpu[i]);
 }
 
+static void key_events(char key)
+{
+	struct domain *d = dom0; /* the only one so far */
+
+	if (!d) {
+		printk(LOG_ERR "No domain yet\n");
+		return;
+	}
+	printk(LOG_ERR "Event channels of domain %u\n", d->id);
+	evtchn_dump(d);
+}
+
 static void key_memory(char key)
 {
 	printk(LOG_ERR "Memory: %lu KiB of RAM, %lu KiB free\n", total_frames() * 4,
@@ -127,5 +140,6 @@ void console_keys_init(void)
 	console_key_register('R', key_restart, "restart the machine");
 	console_key_register('d', key_registers, "registers of the CPUs' guests");
 	console_key_register('q', key_domains, "domains and vCPUs");
+	console_key_register('e', key_events, "event channels of the domains");
 	console_key_register('m', key_memory, "memory");
 }

@@ -71,6 +71,14 @@ static int create_shared_info(struct domain *d)
 	return 0;
 }
 
+static void watchdog_expired(void *data)
+{
+	struct domain *d = data;
+
+	printk(LOG_WARN "Domain %u: its watchdog has run out\n", d->id);
+	domain_shutdown(d, SHUTDOWN_watchdog);
+}
+
 struct domain *domain_create(domid_t id, unsigned int max_vcpus, bool privileged)
 {
 	struct domain *d = kzalloc(sizeof(*d));
@@ -80,6 +88,9 @@ struct domain *domain_create(domid_t id, unsigned int max_vcpus, bool privileged
 	d->id = id;
 	d->is_privileged = privileged;
 	d->max_vcpus = max_vcpus;
+	d->shutdown_code = -1;
+	for (unsigned int i = 0; i < NR_WATCHDOGS; i++)
+		timer_init(&d->watchdog[i], watchdog_expired, d, 0);
 	spin_lock_init(&d->mm.lock);
 	spin_lock_init(&d->mm.page_lock);
 	d->mm.max_pages = UINT32_MAX;
@@ -162,7 +173,11 @@ void domain_shutdown(struct domain *d, unsigned int reason)
 {
 	if (__atomic_exchange_n(&d->is_shut_down, true, __ATOMIC_SEQ_CST))
 		return;
-	d->shutdown_code = (int)reason;
+	if (READ_ONCE(d->shutdown_code) < 0)
+		WRITE_ONCE(d->shutdown_code, (int)reason);
+	/* Its watchdogs may not bark any more, but if one does it changes nothing. */
+	for (unsigned int i = 0; i < NR_WATCHDOGS; i++)
+		timer_stop(&d->watchdog[i]);
 	for (unsigned int i = 0; i < d->max_vcpus; i++)
 		vcpu_pause_flag_set(d->vcpu[i], VPF_DOMAIN);
 	if (d == dom0)
@@ -202,9 +217,14 @@ static void dom0_ended(void)
 	case SHUTDOWN_reboot:
 		printk(LOG_INFO "Domain 0 asks for a restart.\n");
 		machine_restart();
+	case SHUTDOWN_watchdog:
+		printk(LOG_ERR "Domain 0's watchdog restarts the machine.\n");
+		machine_restart();
+	case SHUTDOWN_crash:
+		printk(LOG_ERR "Domain 0 has crashed.\n");
+		machine_crashed();
 	default:
-		printk(LOG_ERR "Domain 0 has %s: the machine stops or restarts.\n",
-		       dom0->shutdown_code == SHUTDOWN_crash ? "crashed" : "shut down");
+		printk(LOG_ERR "Domain 0 has shut down: the machine stops or restarts.\n");
 		machine_restart();
 	}
 }

@@ -16,6 +16,7 @@
 #include <public/event_channel.h>
 
 #define MAX_VCPUS	  64
+#define NR_WATCHDOGS	  2
 #define NR_EVTCHN_BUCKETS 32
 #define GDT_FRAMES	  14 /* that a guest may supply: FIRST_RESERVED_GDT_PAGE */
 #define GDT_ENTRIES_MAX	  (GDT_FRAMES * 512)
@@ -116,9 +117,10 @@ struct vcpu_sched {
 	    cpu; /* whose run queue owns it; readable by all, changes under its queue's lock */
 	struct list queue; /* in that CPU's run queue while runnable and not running */
 	uint64_t vruntime;
-	stime_t started; /* when it last began to run */
-	bool running;	 /* on a CPU now, its registers live there */
-	cpumask_t affinity;
+	stime_t started;    /* when it last began to run */
+	bool running;	    /* on a CPU now, its registers live there */
+	cpumask_t affinity; /* where it may run; its own CPU changes it */
+	cpumask_t unpinned; /* what affinity is again after sched_op pin_override; 0: not pinned */
 };
 
 /* ---- time/ ---- */
@@ -175,7 +177,7 @@ struct domain {
 	bool is_privileged;
 	bool is_dying;
 	bool is_shut_down;
-	int shutdown_code; /* SHUTDOWN_* once is_shut_down */
+	int shutdown_code; /* SHUTDOWN_*, if set before (sched_op shutdown_code) or is_shut_down; else -1 */
 	unsigned int max_vcpus;
 	struct vcpu *vcpu[MAX_VCPUS]; /* set once, before the domain runs */
 
@@ -185,6 +187,11 @@ struct domain {
 	cpumask_t
 	    dirty_cpus; /* CPUs whose TLBs may hold this domain's entries: those it runs or ran
 				 on since they last switched to another root; atomic */
+
+	/* sched_op watchdog: each in use by the guest as its bit tells, under the lock. */
+	spinlock_t watchdog_lock;
+	uint32_t watchdogs;
+	struct timer watchdog[NR_WATCHDOGS];
 
 	struct domain_mm mm;
 	struct domain_evtchn evtchn;

@@ -100,7 +100,8 @@ int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 	int rc;
 
 	if (!addresses_ok(c) || c->gdt_ents > GDT_ENTRIES_MAX || c->ldt_ents > 8192 ||
-	    !(c->flags & VGCF_in_kernel) || (c->debugreg[7] & 0xff))
+	    !IS_ALIGNED(c->ldt_base, PAGE_SIZE) || !(c->flags & VGCF_in_kernel) ||
+	    (c->debugreg[7] & 0xff))
 		return -EINVAL;
 	rc = set_gdt_frames(v, c->gdt_frames, c->gdt_ents);
 	if (rc)

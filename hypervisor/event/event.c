@@ -633,6 +633,33 @@ static long perform(unsigned int cmd, union evtchn_arg *a)
 	}
 }
 
+/* The caller could not be told its new port, so it does not have it. */
+static void undo(unsigned int cmd, const union evtchn_arg *a)
+{
+	struct domain *d = current->domain;
+
+	switch (cmd) {
+	case EVTCHNOP_alloc_unbound:
+		if (!target_domain(a->alloc_unbound.dom, &d))
+			evtchn_close(d, a->alloc_unbound.port);
+		break;
+	case EVTCHNOP_bind_interdomain:
+		evtchn_close(d, a->bind_interdomain.local_port);
+		break;
+	case EVTCHNOP_bind_virq:
+		evtchn_close(d, a->bind_virq.port);
+		break;
+	case EVTCHNOP_bind_pirq:
+		evtchn_close(d, a->bind_pirq.port);
+		break;
+	case EVTCHNOP_bind_ipi:
+		evtchn_close(d, a->bind_ipi.port);
+		break;
+	default:
+		break;
+	}
+}
+
 long do_event_channel_op(unsigned int cmd, vaddr_t arg)
 {
 	union evtchn_arg a;
@@ -656,8 +683,10 @@ long do_event_channel_op(unsigned int cmd, vaddr_t arg)
 	if (copy_from_guest(&a, arg, size))
 		return -EFAULT;
 	rc = perform(cmd, &a);
-	if (!rc && out && copy_to_guest(arg, &a, size))
+	if (!rc && out && copy_to_guest(arg, &a, size)) {
+		undo(cmd, &a);
 		rc = -EFAULT;
+	}
 	return rc;
 }
 

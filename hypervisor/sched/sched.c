@@ -43,6 +43,11 @@ static bool runnable(const struct vcpu *v)
 	return READ_ONCE(v->pause_flags) == 0;
 }
 
+static bool allowed_on(const struct vcpu *v, unsigned int cpu)
+{
+	return v->sched.affinity >> cpu & 1;
+}
+
 /* Lock the queue that owns v. */
 static struct run_queue *lock_queue_of(struct vcpu *v)
 {
@@ -228,6 +233,18 @@ void sched_yield(void)
 	spin_unlock(&q->lock);
 }
 
+void sched_set_affinity(cpumask_t cpus)
+{
+	struct vcpu *v = current;
+	struct run_queue *q = &this_cpu(rq);
+
+	spin_lock(&q->lock);
+	WRITE_ONCE(v->sched.affinity, cpus);
+	spin_unlock(&q->lock);
+	if (!(cpus >> smp_processor_id() & 1))
+		softirq_raise(SOFTIRQ_SCHEDULE);
+}
+
 /* ---- choosing ---- */
 
 /* A vCPU that waits on another CPU and may run on this one, moved to this queue; NULL: none. No lock held. */
@@ -250,7 +267,7 @@ static struct vcpu *steal(unsigned int here)
 		{
 			struct vcpu *v = list_entry(pos, struct vcpu, sched.queue);
 
-			if (v->sched.affinity >> here & 1) {
+			if (allowed_on(v, here)) {
 				found = v;
 				break;
 			}
@@ -270,38 +287,63 @@ static struct vcpu *steal(unsigned int here)
 	return NULL;
 }
 
+/*
+ * Some idle CPU that may run one of those that wait here is to come and steal it. Whoever goes idle says so
+ * before it looks for something to steal, and here it is the other way round: one of the two sees the other.
+ */
+static void call_for_help(const struct run_queue *q)
+{
+	cpumask_t idle, may = 0;
+	struct list *pos;
+
+	if (q->length == 0)
+		return;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	idle = READ_ONCE(idle_cpus);
+	if (!idle)
+		return;
+	list_for_each(pos, &q->queue)
+	{
+		may |= idle & list_entry(pos, struct vcpu, sched.queue)->sched.affinity;
+	}
+	if (may)
+		softirq_raise_on(lowest_bit(may), SOFTIRQ_SCHEDULE);
+}
+
 /* Who runs now: the running one while it may and nobody who waits has had less. Under the lock. */
 static struct vcpu *choose(struct run_queue *q, struct vcpu *prev)
 {
+	unsigned int cpu = smp_processor_id();
 	struct vcpu *next = first(q);
 
-	if (!prev->is_idle && runnable(prev) &&
+	if (!prev->is_idle && runnable(prev) && allowed_on(prev, cpu) &&
 	    (!next || prev->sched.vruntime <= next->sched.vruntime))
 		return prev;
-	return next ? next : idle_domain.vcpu[smp_processor_id()];
+	return next ? next : idle_domain.vcpu[cpu];
 }
 
 /* prev's registers are saved: whoever wakes it may run it elsewhere. It queues if it could go on. */
 static void release(struct run_queue *q, struct vcpu *prev)
 {
-	bool look = false;
-	cpumask_t idle = 0;
+	bool look = false, moves = false;
 
 	if (prev->is_idle)
 		return;
 	spin_lock(&q->lock);
 	__atomic_store_n(&prev->sched.running, false, __ATOMIC_RELEASE);
-	if (runnable(prev)) {
+	if (!allowed_on(prev, smp_processor_id())) {
+		moves = true; /* if it can run, to where sched_wake() finds that it may */
+	} else if (runnable(prev)) {
 		enqueue(q, prev);
 		look = should_look(q, prev);
-		idle = READ_ONCE(idle_cpus) & prev->sched.affinity;
+		call_for_help(q);
 	}
 	runstate_change(prev, stopped_state(prev), now());
 	spin_unlock(&q->lock);
+	if (moves)
+		sched_wake(prev);
 	if (look)
 		softirq_raise(SOFTIRQ_SCHEDULE);
-	if (idle) /* it steals */
-		softirq_raise_on(lowest_bit(idle), SOFTIRQ_SCHEDULE);
 }
 
 /* Run next on this CPU; does not come back. */
@@ -324,8 +366,11 @@ static void schedule(void)
 	struct vcpu *prev = current, *next;
 	stime_t t = now();
 
-	if ((prev->is_idle || !runnable(prev)) && READ_ONCE(q->length) == 0)
+	if ((prev->is_idle || !runnable(prev) || !allowed_on(prev, cpu)) &&
+	    READ_ONCE(q->length) == 0) {
+		set_bit(cpu, &idle_cpus);
 		(void)steal(cpu);
+	}
 	spin_lock(&q->lock);
 	charge(q, t);
 	next = choose(q, prev);
@@ -346,6 +391,7 @@ static void schedule(void)
 		timer_set(&q->slice, t + SLICE);
 	else
 		timer_stop(&q->slice);
+	call_for_help(q);
 	spin_unlock(&q->lock);
 	if (next != prev)
 		enter(q, prev, next);

@@ -19,6 +19,8 @@ void sched_sleep(struct vcpu *v);
 void sched_wait_stopped(struct vcpu *v);
 /* current gives way to others of its queue. */
 void sched_yield(void);
+/* current may run on these CPUs only, from its return to the guest on. At least one is online. */
+void sched_set_affinity(cpumask_t cpus);
 /* The idle loop: never returns; runs on the idle vCPU's stack. */
 void idle_loop(void) __attribute__((noreturn));
 

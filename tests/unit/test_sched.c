@@ -164,7 +164,8 @@ static void pass(stime_t ns)
 
 static void check(void)
 {
-	unsigned int running = 0, waiting = 0, idle = 0;
+	unsigned int running = 0, idle = 0;
+	cpumask_t wanted = 0; /* where those that wait may run */
 
 	on_cpu(unit_cpu_info.cpu == 0 ? 0 : unit_cpu_info.cpu);
 	for (unsigned int i = 0; i < VCPUS; i++) {
@@ -178,16 +179,22 @@ static void check(void)
 			assert_false(queued || v->sched.running);
 		assert_true(v->sched.affinity >> v->sched.cpu & 1 || !v->sched.running);
 		running += v->sched.running;
-		waiting += queued;
+		if (queued) {
+			assert_true(v->sched.affinity >> v->sched.cpu & 1);
+			wanted |= v->sched.affinity;
+		}
 		assert_int_equal(v->runstate.state, v->sched.running ? VCPU_RUNNING
 						    : queued	     ? VCPU_RUNNABLE
 								     : VCPU_BLOCKED);
 	}
-	for (unsigned int cpu = 0; cpu < CPUS; cpu++)
-		idle += cpus[cpu].vcpu->is_idle;
-	/* Nobody waits while a CPU is idle (all may run everywhere in this test). */
+	for (unsigned int cpu = 0; cpu < CPUS; cpu++) {
+		if (!cpus[cpu].vcpu->is_idle)
+			continue;
+		idle++;
+		/* Nobody waits while a CPU is idle where he may run. */
+		assert_false(wanted >> cpu & 1);
+	}
 	assert_int_equal(running, CPUS - idle);
-	assert_true(waiting == 0 || idle == 0);
 }
 
 static void wake(struct vcpu *v)
@@ -240,7 +247,7 @@ static int setup(void **state)
 	return 0;
 }
 
-static void test_random(void **state)
+static void random_steps(bool pins)
 {
 	srand(1);
 	for (unsigned int step = 0; step < 200000; step++) {
@@ -259,6 +266,8 @@ static void test_random(void **state)
 				sched_yield();
 			break;
 		default:
+			if (pins && !unit_cpu_info.vcpu->is_idle)
+				sched_set_affinity(rand() % 3 ? ~0UL : 1UL << rand() % CPUS);
 			break;
 		}
 		/* Half of the time several things happen before the CPUs get to it. */
@@ -269,6 +278,43 @@ static void test_random(void **state)
 		}
 	}
 	assert_true(switches > 1000 && preempted > 100);
+}
+
+static void test_random(void **state)
+{
+	random_steps(false);
+}
+
+/* The same while vCPUs change where they may run. */
+static void test_random_pins(void **state)
+{
+	random_steps(true);
+}
+
+/* One that may not run where it does moves at once. */
+static void test_pin(void **state)
+{
+	unsigned int here, there;
+
+	wake(&vcpus[0]);
+	settle();
+	here = vcpus[0].sched.cpu;
+	there = (here + 1) % CPUS;
+	on_cpu(here);
+	sched_set_affinity(1UL << there);
+	settle();
+	assert_true(vcpus[0].sched.running && vcpus[0].sched.cpu == there);
+	/* It waits for its CPU rather than run elsewhere. */
+	on_cpu(there);
+	block(&vcpus[0]);
+	settle();
+	for (unsigned int i = 1; i < VCPUS; i++)
+		wake(&vcpus[i]);
+	settle();
+	wake(&vcpus[0]);
+	settle();
+	assert_int_equal(vcpus[0].sched.cpu, there);
+	check();
 }
 
 /* A vCPU that blocks and is woken before its CPU got to switch goes on. */
@@ -326,6 +372,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_random, setup),
+	    cmocka_unit_test_setup(test_random_pins, setup),
+	    cmocka_unit_test_setup(test_pin, setup),
 	    cmocka_unit_test_setup(test_no_lost_wakeup, setup),
 	    cmocka_unit_test_setup(test_fair, setup),
 	    cmocka_unit_test_setup(test_wakeup_preempts, setup),
