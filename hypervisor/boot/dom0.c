@@ -295,8 +295,7 @@ static uint64_t __init allocate(struct domain *d, uint64_t pages)
 			       got * 4);
 			break;
 		}
-		for (uint64_t i = 0; i < 1UL << order; i++)
-			m2p_set(mfn + i, got + i);
+		m2p_set_range(mfn, got, 1UL << order);
 		got += 1UL << order;
 	}
 	return got;
@@ -333,16 +332,20 @@ static void __init copy_segment(uint64_t offset, const void *src, size_t filesz,
 
 static void __init write_p2m(const struct plan *p, uint64_t pages)
 {
-	uint64_t per_page = PAGE_SIZE / sizeof(uint64_t), pfn = 0;
+	const uint64_t per_page = PAGE_SIZE / sizeof(uint64_t);
 	unsigned int c = 0;
 
-	for (uint64_t i = 0; i < p->p2m_pages; i++) {
-		uint64_t *list = pfn_to_page(p->p2m_pfn + i);
+	for (uint64_t pfn = 0; pfn < pages;) {
+		uint64_t *list = pfn_to_page(p->p2m_pfn + pfn / per_page);
+		uint64_t end = min(pages, ROUND_UP(pfn + 1, per_page));
 
-		for (uint64_t n = 0; n < per_page && pfn < pages; n++, pfn++) {
-			if (pfn - chunk[c].pfn >= chunk[c].count)
-				c++;
-			list[n] = chunk[c].mfn + pfn - chunk[c].pfn;
+		while (pfn < end) {
+			uint64_t stop = min(end, chunk[c].pfn + chunk[c].count);
+			mfn_t mfn = chunk[c].mfn + pfn - chunk[c].pfn;
+
+			while (pfn < stop)
+				list[pfn++ % per_page] = mfn++;
+			c += pfn == chunk[c].pfn + chunk[c].count;
 		}
 	}
 }

@@ -266,31 +266,37 @@ static void unreserve_pages(struct domain *d, uint64_t n)
 	spin_unlock(&d->mm.page_lock);
 }
 
+/* A frame that somebody had before, or that is wanted empty, on its way to d. */
+static void __attribute__((noinline))
+prepare_used(const struct domain *d, struct frame *f, unsigned int flags, bool *flushed)
+{
+	unsigned int owner = last_owner(f);
+	bool scrub = flags & ALLOC_ZERO;
+
+	if (owner != OWNER_CLEAN && owner != d->id) {
+		if (!*flushed && owner != OWNER_HYPERVISOR) {
+			tlb_flush_older(cpu_online_mask, READ_ONCE(last_free_stamp));
+			*flushed = true;
+		}
+		scrub = true;
+	}
+	if (scrub)
+		clear_page(mfn_to_virt(frame_mfn(f)));
+}
+
 mfn_t alloc_frames_for(struct domain *d, unsigned int order, unsigned int flags)
 {
 	struct frame *block = allocate(order, flags);
-	uint32_t stamp = tlb_clock_now();
+	/* Index 0. If it was d's before, translations from then are harmless until it gets a type. */
+	uint64_t fresh = d->id | (uint64_t)tlb_clock_now() << 32;
 	bool flushed = false;
 
 	if (!block)
 		return INVALID_MFN;
 	for (struct frame *f = block; f < block + (1UL << order); f++) {
-		unsigned int owner = last_owner(f);
-		bool scrub = flags & ALLOC_ZERO;
-
-		if (owner != OWNER_CLEAN && owner != d->id) {
-			if (!flushed && owner != OWNER_HYPERVISOR) {
-				tlb_flush_older(cpu_online_mask, READ_ONCE(last_free_stamp));
-				flushed = true;
-			}
-			scrub = true;
-		}
-		if (scrub)
-			clear_page(mfn_to_virt(frame_mfn(f)));
-		f->owner = d->id;
-		f->index = 0;
-		/* If it was d's before, translations from then are harmless until it gets a type. */
-		f->stamp = stamp;
+		if (unlikely((flags & ALLOC_ZERO) || last_owner(f) != OWNER_CLEAN))
+			prepare_used(d, f, flags, &flushed);
+		f->owner_index_stamp = fresh;
 		__atomic_store_n(&f->state, FRAME_RAM | FRAME_ALLOC | FRAME_REF, __ATOMIC_RELEASE);
 	}
 	return frame_mfn(block);

@@ -54,6 +54,12 @@ void m2p_set(mfn_t mfn, uint64_t pfn)
 		WRITE_ONCE(m2p_table[mfn], pfn);
 }
 
+void m2p_set_range(mfn_t mfn, uint64_t pfn, uint64_t count)
+{
+	for (mfn_t end = mfn + count; mfn < end; mfn++, pfn++)
+		WRITE_ONCE(m2p_table[mfn], pfn);
+}
+
 uint64_t m2p_get(mfn_t mfn)
 {
 	return frame_of_ram(mfn) ? READ_ONCE(m2p_table[mfn]) : INVALID_M2P_ENTRY;
@@ -176,26 +182,41 @@ static void __init make_m2p(void)
 		mfn_t last = min(mfn + M2P_PER_LARGE_PAGE, max_mfn);
 		size_t bytes = ROUND_UP((last - mfn) * sizeof(uint64_t), PAGE_SIZE);
 		size_t offset = mfn * sizeof(uint64_t);
-		uint64_t *entry;
 		paddr_t pa;
 
 		if (!ram_within(mfn, last))
 			continue;
 		pa = boot_alloc(bytes, LARGE_PAGE);
-		entry = phys_to_virt(pa);
-		for (size_t i = 0; i < bytes / sizeof(uint64_t); i++)
-			entry[i] = INVALID_M2P_ENTRY;
+		memset(phys_to_virt(pa), 0xff, bytes); /* INVALID_M2P_ENTRY */
 		map_or_panic(M2P_RW_VIRT_START + offset, pa, bytes, MAP_RW);
 		map_or_panic(M2P_RO_VIRT_START + offset, pa, bytes, MAP_USER);
 	}
 }
 
+static mfn_t marked __initdata; /* RAM below has its state: free, or the hypervisor's */
+
+/* What is not free, up to `end`, is the hypervisor's. Each entry is written once: there are many. */
+static void __init mark_rest(mfn_t upto)
+{
+	mfn_t start, end;
+
+	for (unsigned int i = 0; i < memory_map_entries; i++)
+		if (ram_range(i, &start, &end) && start < upto && end > marked)
+			frames_mark_ram(max(start, marked), min(end, upto));
+	marked = upto;
+}
+
 static void __init free_range(paddr_t start, paddr_t end)
 {
-	mfn_t first = PFN_UP(start), last = PFN_DOWN(min(end, max_mfn << PAGE_SHIFT));
+	/* Frame 0 stands for nothing in many places: it is not handed out. */
+	mfn_t first = max(PFN_UP(start), 1UL), last = PFN_DOWN(min(end, max_mfn << PAGE_SHIFT));
 
-	if (first < last)
-		frames_free_at_boot(first, last);
+	if (first >= last)
+		return;
+	mark_rest(first);
+	frames_free_at_boot(first, last);
+	nr_ram += last - first;
+	marked = last;
 }
 
 void __init mm_init(void)
@@ -208,10 +229,8 @@ void __init mm_init(void)
 	frame_masks_init();
 	make_frame_table();
 	make_m2p();
-	for (unsigned int i = 0; i < memory_map_entries; i++)
-		if (ram_range(i, &start, &end))
-			frames_mark_ram(start, end);
 	boot_memory_for_each_free(free_range);
+	mark_rest(max_mfn);
 	printk(LOG_INFO "Memory: %lu KiB of RAM, %lu KiB free\n", nr_ram * 4, free_frames() * 4);
 }
 

@@ -53,7 +53,8 @@ struct frame {
 			uint16_t index; /* with PARTIAL; under the owner's mm.lock */
 			uint32_t stamp; /* of the TLB clock when the type was last given up */
 		};
-		struct { /* in a list */
+		uint64_t owner_index_stamp; /* the three at once */
+		struct {		    /* in a list */
 			uint32_t prev, next;
 		};
 	};

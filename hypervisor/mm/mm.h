@@ -102,6 +102,8 @@ int pin_table(struct domain *d, mfn_t mfn, enum page_type type);
 
 /* ---- machine-to-physical map ---- */
 void m2p_set(mfn_t mfn, uint64_t pfn);
+/* For frames that are RAM, all of them. */
+void m2p_set_range(mfn_t mfn, uint64_t pfn, uint64_t count);
 uint64_t m2p_get(mfn_t mfn);
 
 /* ---- guest page tables (mmu.c, memory_op.c, descriptor.c) ---- */
