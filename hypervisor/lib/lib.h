@@ -22,11 +22,15 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strstr(const char *haystack, const char *needle);
 
-/* The compiler knows these: small constant sizes become a few moves, the rest calls of the functions above. */
+/*
+ * The compiler makes a few moves of small constant sizes. For others GCC's own choice may be to set byte by
+ * byte, so these are calls of the functions above.
+ */
 #ifndef UNIT_TEST
-#define memcpy(d, s, n)	 __builtin_memcpy(d, s, n)
+#define INLINE_SIZE(n)	 (__builtin_constant_p(n) && (n) <= 256)
+#define memcpy(d, s, n)	 (INLINE_SIZE(n) ? __builtin_memcpy(d, s, n) : (memcpy)(d, s, n))
 #define memmove(d, s, n) __builtin_memmove(d, s, n)
-#define memset(d, c, n)	 __builtin_memset(d, c, n)
+#define memset(d, c, n)	 (INLINE_SIZE(n) ? __builtin_memset(d, c, n) : (memset)(d, c, n))
 #define memcmp(a, b, n)	 __builtin_memcmp(a, b, n)
 #define strlen(s)	 __builtin_strlen(s)
 #define strcmp(a, b)	 __builtin_strcmp(a, b)
