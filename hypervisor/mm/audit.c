@@ -110,6 +110,14 @@ static void note_vcpu(const struct vcpu *v)
 		note(v->pv.ldt_frames[lowest_bit(left)], PT_SEG_DESC);
 }
 
+static void note_domain(const struct domain *d)
+{
+	if (d->irq.eoi_map)
+		note(virt_to_mfn(d->irq.eoi_map), PT_WRITABLE);
+	for (unsigned int i = 0; i < d->max_vcpus; i++)
+		note_vcpu(d->vcpu[i]);
+}
+
 /* ---- comparing ---- */
 
 /* In an L4 in use the hypervisor's slots are the model's; the first may be hidden (show_m2p()). */
@@ -183,8 +191,8 @@ static void run_audit(void *unused)
 		memset(audit.found, 0, (audit.end - audit.start) * sizeof(audit.found[0]));
 		for (mfn_t mfn = 0; mfn < max_mfn; mfn++)
 			note_frame(&frame_table[mfn]);
-		for (unsigned int i = 0; dom0 && i < dom0->max_vcpus; i++)
-			note_vcpu(dom0->vcpu[i]);
+		if (dom0)
+			note_domain(dom0);
 		for (mfn_t mfn = audit.start; mfn < audit.end; mfn++)
 			check_frame(&frame_table[mfn], &audit.found[mfn - audit.start]);
 	}
