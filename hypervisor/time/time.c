@@ -89,7 +89,7 @@ static bool hpet_start(struct reference *r)
 	/* Counting, without taking the place of PIT and RTC interrupts. */
 	*(volatile uint64_t *)(hpet + HPET_CONFIG) =
 	    (*(volatile uint64_t *)(hpet + HPET_CONFIG) & ~HPET_LEGACY) | HPET_ENABLE;
-	*r = (struct reference){"HPET", read_hpet32, 0xffffffff, FS_PER_SEC / period, 500};
+	*r = (struct reference){"HPET", read_hpet32, 0xffffffff, FS_PER_SEC / period, 250};
 	if (capabilities & HPET_64BIT) {
 		r->read = read_hpet64;
 		r->mask = ~0UL;
