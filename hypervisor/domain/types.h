@@ -37,6 +37,41 @@ struct domain_mm {
 	uint64_t vm_assist;    /* bit per VMASST_TYPE_*; pv/ writes */
 };
 
+/* ---- grant/ ---- */
+#define GRANT_MAX_FRAMES	64   /* of a table */
+#define GRANT_MAX_STATUS_FRAMES 8    /* version 2: 2048 entries' states each */
+#define GRANTS_PER_FRAME	512  /* version 1; version 2 has half of them */
+#define GRANT_MAPPING_FRAMES	1024 /* of a domain's records of what it maps */
+
+/* How an entry of the table is used; meaningful while uses is not 0. mm/audit.c recounts what it holds. */
+struct grant_active {
+	uint64_t mfn : 40, user : 16,
+	    partial : 1;	/* of the domain's frame; the domain that uses it */
+	uint32_t uses, writers; /* a reference while not 0; one more, with writable type */
+};
+#define GRANT_NO_FRAME ((1UL << 40) - 1) /* transitive: the frame is another's, who counts it */
+
+/* What a domain has mapped; its index is the handle. */
+struct grant_mapping {
+	uint64_t mfn : 40, granter : 16, kind : 8; /* kind: GNTMAP_* of what is mapped; 0: free */
+	uint32_t ref;				   /* free: the next free one */
+};
+
+struct domain_grant {
+	spinlock_t lock; /* table and active; never held together with mm.lock or another's */
+	unsigned int version, nr_frames, nr_status_frames;
+	unsigned int in_use; /* entries whose active has uses */
+	/* Each set once, until the domain is gone. The first two are shared with the domain. */
+	void *table[GRANT_MAX_FRAMES];
+	uint16_t *status[GRANT_MAX_STATUS_FRAMES];
+	struct grant_active *active[GRANT_MAX_FRAMES];
+
+	/* Under the domain's own mm.lock. Each page set once, too. */
+	struct grant_mapping **mappings;
+	uint32_t nr_mappings;  /* handles that were ever given out */
+	uint32_t free_mapping; /* the first of the list plus 1; 0: none */
+};
+
 /* ---- event/ ---- */
 struct evtchn; /* event/event.c */
 struct domain_evtchn {
@@ -194,6 +229,7 @@ struct domain {
 	struct timer watchdog[NR_WATCHDOGS];
 
 	struct domain_mm mm;
+	struct domain_grant grant;
 	struct domain_evtchn evtchn;
 	struct domain_irq irq;
 	struct domain_time {

@@ -110,12 +110,26 @@ static void note_vcpu(const struct vcpu *v)
 		note(v->pv.ldt_frames[lowest_bit(left)], PT_SEG_DESC);
 }
 
+static void note_grants(const struct domain *d)
+{
+	for (unsigned int i = 0; i < d->grant.nr_frames; i++)
+		for (unsigned int k = 0; k < GRANTS_PER_FRAME; k++) {
+			const struct grant_active *a = &d->grant.active[i][k];
+
+			if (a->uses && a->mfn != GRANT_NO_FRAME)
+				note(a->mfn, PT_NONE);
+			if (a->writers && a->mfn != GRANT_NO_FRAME)
+				note(a->mfn, PT_WRITABLE);
+		}
+}
+
 static void note_domain(const struct domain *d)
 {
 	if (d->irq.eoi_map)
 		note(virt_to_mfn(d->irq.eoi_map), PT_WRITABLE);
 	for (unsigned int i = 0; i < d->max_vcpus; i++)
 		note_vcpu(d->vcpu[i]);
+	note_grants(d);
 }
 
 /* ---- comparing ---- */

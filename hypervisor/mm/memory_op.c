@@ -126,8 +126,8 @@ static long change_reservation(unsigned int cmd, vaddr_t arg, unsigned long star
 
 /* ---- exchange ---- */
 
-/* Take a frame that d owns and nothing uses out of circulation: no reference, so nobody can get one. */
-static bool steal_frame(struct domain *d, mfn_t mfn)
+/* Out of circulation: no reference, so nobody can get one. */
+bool steal_frame(struct domain *d, mfn_t mfn)
 {
 	struct frame *f = frame_of_ram(mfn);
 	uint64_t s;
@@ -146,6 +146,25 @@ static bool steal_frame(struct domain *d, mfn_t mfn)
 static void return_stolen_frame(mfn_t mfn)
 {
 	__atomic_fetch_add(&frame_table[mfn].state, FRAME_ALLOC + FRAME_REF, __ATOMIC_ACQ_REL);
+}
+
+void free_stolen_frame(struct domain *d, mfn_t mfn)
+{
+	free_domain_frame(&frame_table[mfn]);
+}
+
+bool give_stolen_frame(mfn_t mfn, struct domain *from, struct domain *to)
+{
+	struct frame *f = &frame_table[mfn];
+
+	if (!reserve_pages(to, 1))
+		return false;
+	/* Its pages' count goes to the other; it has no mapping, but CPUs may remember one. */
+	account_pages(from, (uint64_t)-1);
+	tlb_flush_cpus(READ_ONCE(from->dirty_cpus));
+	f->owner = to->id;
+	return_stolen_frame(mfn);
+	return true;
 }
 
 /* A part of an exchange that either happens or not: n frames in, n out. */
@@ -378,6 +397,20 @@ static long physmap(vaddr_t arg)
 	return check_domain(current->domain, id) ?: -EINVAL;
 }
 
+/* What is another domain's, for the tools; there is no other domain yet. */
+static long acquire_resource(vaddr_t arg)
+{
+	const struct domain *d = current->domain;
+	struct xen_mem_acquire_resource r;
+
+	if (copy_from_guest(&r, arg, sizeof(r)))
+		return -EFAULT;
+	if (r.pad)
+		return -EINVAL;
+	/* Its own resources are nobody's to acquire. */
+	return r.domid == d->id || !d->is_privileged ? -EPERM : -ESRCH;
+}
+
 long do_memory_op(unsigned long cmd, vaddr_t arg)
 {
 	unsigned int op = cmd & MEMOP_CMD_MASK;
@@ -408,6 +441,8 @@ long do_memory_op(unsigned long cmd, vaddr_t arg)
 	case XENMEM_add_to_physmap_batch:
 	case XENMEM_remove_from_physmap:
 		return physmap(arg);
+	case XENMEM_acquire_resource:
+		return acquire_resource(arg);
 	case XENMEM_get_sharing_freed_pages:
 	case XENMEM_get_sharing_shared_pages:
 		return 0; /* no frame is shared between domains */

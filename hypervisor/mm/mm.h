@@ -92,10 +92,14 @@ int get_frame_and_type(mfn_t mfn, struct domain *d, enum page_type type);
 void put_frame_and_type(mfn_t mfn);
 /*
  * Let d map a page of the hypervisor, such as shared_info. The frame comes from alloc_frames() and is not
- * one of d's pages; the hypervisor keeps a reference, to be dropped by put_frame_and_type(), and the frame
- * is freed with the last one.
+ * one of d's pages; the hypervisor keeps a reference, to be dropped by unshare_frame(), and the frame is
+ * freed with the last one.
  */
 int share_frame_with_domain(mfn_t mfn, struct domain *d, bool writable);
+void unshare_frame(mfn_t mfn);
+bool shared_frame_is_mapped(mfn_t mfn); /* or held otherwise */
+/* As put_frame_and_type() for what is known to be PT_WRITABLE: no lock. */
+void put_writable_frame(mfn_t mfn);
 struct domain *frame_owner(mfn_t mfn);
 /* The guest's pin of a table, on behalf of d (dom0's builder). 0, -EINVAL, -EINTR: call again. Lock not held. */
 int pin_table(struct domain *d, mfn_t mfn, enum page_type type);
@@ -133,6 +137,33 @@ bool mm_emulate_pte_write(struct vcpu *v, vaddr_t va, struct cpu_user_regs *regs
 /* A fault in the current CPU's LDT window: map the page from the guest's LDT. True: retry. */
 bool mm_map_ldt_page(struct vcpu *v, unsigned int page);
 void invalidate_ldt(struct vcpu *v); /* drop its mapped LDT pages */
+/* ---- granted frames in page tables (page_type.c), for grant/. d->mm.lock held ---- */
+/* The level-1 entry for va in v's kernel tables; or the one at a machine address, in a table of d's. NULL: none. */
+uint64_t *l1_entry_by_address(struct vcpu *v, vaddr_t va);
+uint64_t *l1_entry_by_place(struct domain *d, paddr_t maddr);
+/*
+ * Write an entry of d that maps a frame of owner, and drop what it mapped before. The caller holds a reference
+ * of the kind that val needs, and keeps it until the frame is unmapped and d's CPUs are flushed. False: too
+ * many references.
+ */
+bool map_granted(struct domain *d, uint64_t *entry, uint64_t val, const struct domain *owner);
+/*
+ * Clear an entry that maps the frame of val with val's right to write; or, with from, move the entry there to it.
+ * False: it doesn't; nothing is changed.
+ */
+bool unmap_granted(uint64_t *entry, uint64_t val, uint64_t *from);
+
+/* Flush all non-global entries of these CPUs, and wait. Callers may hold locks (cpu/cpu.h). */
+void tlb_flush_cpus(cpumask_t mask);
+/*
+ * A frame on its way from one domain to another (memory_op.c, grant/). Steal: the frame is d's and nothing uses it;
+ * then nobody can get a reference on it until it is given to somebody, or freed.
+ */
+bool steal_frame(struct domain *d, mfn_t mfn);
+void free_stolen_frame(struct domain *d, mfn_t mfn);
+/* False: it would be over the limit, or is dying. CPUs of from are flushed. */
+bool give_stolen_frame(mfn_t mfn, struct domain *from, struct domain *to);
+
 /* Walk current's page tables for va: the L1 entry's value (or the large page's as if 4 KiB); 0 if none. */
 uint64_t guest_walk(struct vcpu *v, vaddr_t va);
 

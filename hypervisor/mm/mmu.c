@@ -52,7 +52,7 @@ static int write_ordinary(struct domain *d, struct frame *f, uint64_t maddr, uin
 	if (get_frame_and_type(frame_mfn(f), d, PT_WRITABLE))
 		return -EINVAL;
 	WRITE_ONCE(*(uint64_t *)phys_to_virt(maddr), val);
-	put_frame_and_type(frame_mfn(f));
+	put_writable_frame(frame_mfn(f));
 	return 0;
 }
 
@@ -377,7 +377,7 @@ static long clear_or_copy(struct domain *d, mfn_t to, mfn_t from, bool copy)
 	} else {
 		clear_page(mfn_to_virt(to));
 	}
-	put_frame_and_type(to);
+	put_writable_frame(to);
 	return 0;
 }
 

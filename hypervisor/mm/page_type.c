@@ -28,10 +28,16 @@
  *   a vCPU's registered vcpu_info		1		1 writable
  *   the hypervisor, of a frame it shares (HV)	1		1 writable or read-only
  *   validation that was preempted (below)	1		-
+ *   a grant in use (grant/)			1		-
+ *   a grant in use for writing			1 more		1 writable
  *
  * Entries hold their references only in tables that are VALID, and in a PARTIAL one below its index.
  * Frames that are not RAM (devices, for privileged domains) have no counts; whether a frame is RAM never
  * changes.
+ *
+ * An entry's reference does not depend on whose the frame is: putting it looks at the frame alone. Only getting
+ * one does. get_entry() gives references on the domain's own frames and nothing else; an entry for a frame that
+ * was granted is made by map_granted() alone, and can neither be copied nor gain or lose the right to write.
  *
  * Transitions
  * -----------
@@ -85,7 +91,10 @@
  *
  * The clock ticks with each flush that we know of, so a change of many pages costs one flush. Going back
  * to the type that it had last needs none: nobody could write to it meanwhile, and what its entries led
- * to has stamps of its own. Frames mapped from elsewhere (grants) must be flushed when unmapped.
+ * to has stamps of its own. Stamps cover the owner's CPUs only. Another domain maps a frame by a grant, whose
+ * own references are held longer than any translation lives: until grant/ has unmapped the frame and flushed
+ * the CPUs of who had mapped it, so that meanwhile the frame neither changes its type nor is freed. That also
+ * holds when the entry goes in another way, for then the grant stays in use.
  *
  * Entries
  * -------
@@ -701,16 +710,25 @@ void put_frame_and_type(mfn_t mfn)
 	} else if (type == PT_SEG_DESC) {
 		put_descriptor_frame(f);
 	} else {
-		/* A shared frame that the hypervisor lets go is the domain's until its last mapping goes. */
-		if (frame_state(f) & FRAME_HV) {
-			struct domain *d = owner_domain(f->owner);
-
-			if (d)
-				account_pages(d, 1);
-			frame_update(f, FRAME_HV, 0, 0);
-		}
 		put_writable(f); /* or PT_READ_ONLY: the same counts */
 	}
+}
+
+bool shared_frame_is_mapped(mfn_t mfn)
+{
+	return state_refs(frame_state(&frame_table[mfn])) > 1;
+}
+
+void unshare_frame(mfn_t mfn)
+{
+	struct frame *f = &frame_table[mfn];
+	struct domain *d = owner_domain(f->owner);
+
+	/* It is the domain's until its last mapping goes. */
+	if (d)
+		account_pages(d, 1);
+	frame_update(f, FRAME_HV, 0, 0);
+	put_writable(f);
 }
 
 int share_frame_with_domain(mfn_t mfn, struct domain *d, bool writable)
@@ -955,6 +973,60 @@ int change_entry(struct domain *d, struct frame *table, uint64_t *entry, uint64_
 	if (!same && (was & PTE_PRESENT))
 		*old = &frame_table[entry_mfn(was)];
 	return 0;
+}
+
+/* ---- frames of other domains: granted ones ---- */
+
+bool map_granted(struct domain *d, uint64_t *entry, uint64_t val, const struct domain *owner)
+{
+	struct frame *f = &frame_table[entry_mfn(val)];
+	uint64_t was;
+
+	if (unlikely(!((val & PTE_RW) ? get_writable(f, owner) : get_ref(f, owner))))
+		return false;
+	was = write_entry(entry, adjust_l1(d, val), false);
+	if (was & PTE_PRESENT)
+		put_entry(was);
+	return true;
+}
+
+bool unmap_granted(uint64_t *entry, uint64_t val, uint64_t *from)
+{
+	uint64_t was = READ_ONCE(*entry), new = 0;
+
+	if (unlikely((was ^ val) & (PTE_ADDR_MASK | PTE_RW | PTE_PRESENT)) || entry == from)
+		return false;
+	/* Its reference moves with it. */
+	if (from)
+		new = write_entry(from, 0, false);
+	put_entry(write_entry(entry, new, false));
+	return true;
+}
+
+void put_writable_frame(mfn_t mfn)
+{
+	put_writable(&frame_table[mfn]);
+}
+
+uint64_t *l1_entry_by_address(struct vcpu *v, vaddr_t va)
+{
+	if (unlikely(!guest_range_ok(va, 1) || v->kernel_root == INVALID_MFN))
+		return NULL;
+	return walk_to_l1(v, v->kernel_root, va);
+}
+
+uint64_t *l1_entry_by_place(struct domain *d, paddr_t maddr)
+{
+	struct frame *f = frame_of_ram(maddr >> PAGE_SHIFT);
+	uint64_t s;
+
+	if (unlikely(!f || (maddr & 7)))
+		return NULL;
+	s = frame_state(f);
+	/* A frame that has references and is d's stays so while it is a table: its own say so. */
+	if (!state_refs(s) || !frame_is_owned(f, d) || state_type(s) != PT_L1 || !(s & FRAME_VALID))
+		return NULL;
+	return phys_to_virt(maddr);
 }
 
 /* ---- walking ---- */

@@ -72,9 +72,8 @@ uint64_t *walk_to_l1(struct vcpu *v, mfn_t root, vaddr_t va);
 
 /*
  * TLB flushes that are remembered (page_type.c, "stale translations"). Counted from all of a CPU's
- * entries only.
+ * entries only, by tlb_flush_cpus().
  */
-void tlb_flush_cpus(cpumask_t mask);
 /* No CPU may still have a translation from before the stamp was taken. */
 void tlb_flush_older(cpumask_t mask, uint32_t stamp);
 uint32_t tlb_clock_now(void);
