@@ -4,6 +4,7 @@
 #include "console/console.h"
 #include "cpu/cpu.h"
 #include "event/event.h"
+#include "grant/grant.h"
 #include "lib/bitops.h"
 #include "lib/lib.h"
 #include "mm/mm.h"
@@ -96,6 +97,8 @@ struct domain *domain_create(domid_t id, unsigned int max_vcpus, bool privileged
 	d->mm.max_pages = UINT32_MAX;
 	if (create_shared_info(d))
 		goto free_domain;
+	if (grant_init(d))
+		goto unshare;
 	for (unsigned int i = 0; i < max_vcpus; i++) {
 		d->vcpu[i] = kzalloc(sizeof(*d->vcpu[i]));
 		if (!d->vcpu[i] || vcpu_init(d->vcpu[i], d, i))
@@ -108,8 +111,10 @@ struct domain *domain_create(domid_t id, unsigned int max_vcpus, bool privileged
 free_vcpus:
 	for (unsigned int i = 0; i < max_vcpus; i++)
 		vcpu_free(d->vcpu[i]);
+	grant_destroy(d);
+unshare:
 	/* The domain never ran: nobody but this reference holds the page, and it is freed with it. */
-	put_frame_and_type(virt_to_mfn(d->shared_info));
+	unshare_frame(virt_to_mfn(d->shared_info));
 free_domain:
 	kfree(d);
 	return NULL;

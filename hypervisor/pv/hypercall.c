@@ -4,6 +4,7 @@
 #include "pv/internal.h"
 #include "console/console.h"
 #include "event/event.h"
+#include "grant/grant.h"
 #include "lib/bitops.h"
 #include "lib/lib.h"
 #include "mm/mm.h"
@@ -130,6 +131,7 @@ HYPERCALL(event_channel_op_compat, a)
 HYPERCALL(xen_version, (int)a, b)
 HYPERCALL(console_io, a, b, c)
 HYPERCALL(physdev_op_compat, a)
+HYPERCALL(grant_table_op, a, b, c)
 HYPERCALL(vm_assist, a, b)
 HYPERCALL(update_va_mapping_otherdomain, a, b, c, (domid_t)d)
 
@@ -170,6 +172,7 @@ hypercall_fn *const hypercall_table[NR_HYPERCALLS] = {
     ENTRY(xen_version),
     ENTRY(console_io),
     ENTRY(physdev_op_compat),
+    ENTRY(grant_table_op),
     ENTRY(vm_assist),
     ENTRY(update_va_mapping_otherdomain),
     ENTRY(iret),

@@ -275,9 +275,12 @@ struct gnttab_unmap_and_replace {
 typedef struct gnttab_unmap_and_replace gnttab_unmap_and_replace_t;
 DEFINE_XEN_GUEST_HANDLE(gnttab_unmap_and_replace_t);
 
-/* set_version: 1 or 2; count must be 1. -EBUSY: grants are in use. */
+/*
+ * set_version: 1 or 2; count must be 1. Entries but the reserved ones are lost. -EBUSY: grants are in use, or the
+ * status array is mapped.
+ */
 struct gnttab_set_version {
-	uint32_t version; /* INOUT: what is wanted; what was in effect before */
+	uint32_t version; /* INOUT: what is wanted; what is in effect now */
 };
 typedef struct gnttab_set_version gnttab_set_version_t;
 DEFINE_XEN_GUEST_HANDLE(gnttab_set_version_t);

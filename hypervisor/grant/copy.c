@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* Copies between a grant and a frame, or two grants. */
+#include "grant/internal.h"
+#include "cpu/cpu.h"
+#include "domain/domain.h"
+#include "lib/lib.h"
+#include "mm/mm.h"
+
+/* One end of a copy, held: a frame of the caller's, a grant, or a grant of what was granted to the granter. */
+struct end {
+	mfn_t mfn;
+	unsigned int uses; /* 0: a frame of the caller's */
+	bool write;
+	struct grant_use use[2];
+};
+
+static void put_end(struct end *e)
+{
+	if (!e->uses) {
+		if (e->write)
+			put_writable_frame(e->mfn);
+		else
+			put_frame(e->mfn);
+	}
+	while (e->uses)
+		grant_unuse(&e->use[--e->uses]);
+}
+
+static int get_own_frame(struct domain *d, mfn_t mfn, struct end *e)
+{
+	e->mfn = mfn;
+	if (!e->write)
+		return get_frame(mfn, d) ? GNTST_okay : GNTST_bad_page;
+	if (likely(!get_frame_and_type(mfn, d, PT_WRITABLE)))
+		return GNTST_okay;
+	return frame_owner(mfn) == d ? GNTST_general_error : GNTST_bad_page;
+}
+
+/* What the granter may use itself, on behalf of us; no further. */
+static int get_transitive(struct end *e)
+{
+	const struct grant_use *first = &e->use[0];
+	struct grant_use *u = &e->use[1];
+	int status;
+
+	u->granter = domain_by_id(first->next_granter);
+	if (!u->granter || u->granter == first->granter)
+		return GNTST_general_error;
+	u->ref = first->next_ref;
+	u->n = 1;
+	u->write = e->write;
+	u->copy = true;
+	status = grant_use(u, first->granter->id);
+	if (status)
+		return GNTST_general_error;
+	e->uses = 2;
+	e->mfn = u->mfn;
+	return u->transitive ? GNTST_general_error : GNTST_okay;
+}
+
+static int get_grant(struct domain *d, struct domain *granter, const struct gnttab_copy_ptr *ptr,
+		     unsigned int len, struct end *e)
+{
+	struct grant_use *u = &e->use[0];
+	int status;
+
+	u->granter = granter;
+	u->ref = ptr->u.ref;
+	u->n = 1;
+	u->write = e->write;
+	u->copy = true;
+	status = grant_use(u, d->id);
+	if (unlikely(status))
+		return status;
+	e->uses = 1;
+	e->mfn = u->mfn;
+	if (unlikely(u->transitive)) {
+		status = get_transitive(e);
+		u = &e->use[1];
+	}
+	if (!status && (ptr->offset < u->start || ptr->offset + len > u->end))
+		status = GNTST_general_error;
+	if (unlikely(status))
+		put_end(e);
+	return status;
+}
+
+static int get_end(struct domain *d, struct domain *owner, const struct gnttab_copy_ptr *ptr,
+		   unsigned int len, bool by_ref, struct end *e)
+{
+	e->uses = 0;
+	return by_ref ? get_grant(d, owner, ptr, len, e) : get_own_frame(d, ptr->u.gmfn, e);
+}
+
+static int copy(const struct gnttab_copy *op)
+{
+	bool from_ref = op->flags & GNTCOPY_source_gref, to_ref = op->flags & GNTCOPY_dest_gref;
+	struct domain *d = current->domain;
+	struct domain *from = domain_by_id(op->source.domid), *to = domain_by_id(op->dest.domid);
+	struct end source, dest;
+	int status;
+
+	if (unlikely(!from || !to))
+		return GNTST_bad_domain;
+	if (unlikely((!from_ref && op->source.domid != DOMID_SELF) ||
+		     (!to_ref && op->dest.domid != DOMID_SELF)))
+		return GNTST_permission_denied;
+	if (unlikely(op->source.offset + op->len > PAGE_SIZE ||
+		     op->dest.offset + op->len > PAGE_SIZE))
+		return GNTST_bad_copy_arg;
+	source.write = false;
+	dest.write = true;
+	status = get_end(d, from, &op->source, op->len, from_ref, &source);
+	if (unlikely(status))
+		return status;
+	status = get_end(d, to, &op->dest, op->len, to_ref, &dest);
+	if (likely(!status)) {
+		/* Not memcpy(): both may be the same frame. */
+		memmove((char *)mfn_to_virt(dest.mfn) + op->dest.offset,
+			(const char *)mfn_to_virt(source.mfn) + op->source.offset, op->len);
+		put_end(&dest);
+	}
+	put_end(&source);
+	return status;
+}
+
+void grant_copy(struct gnttab_copy *op)
+{
+	op->status = (int16_t)copy(op);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* The hypercall: lists of operations, and their preemption by re-execution on what is left of the list. */
+#include "grant/internal.h"
+#include "console/console.h"
+#include "cpu/cpu.h"
+#include "domain/domain.h"
+#include "lib/bitops.h"
+#include "lib/errno.h"
+#include "mm/mm.h"
+#include "pv/pv.h"
+
+/* Elements between two looks at what else there is to do. */
+#define BATCH 32
+
+union element {
+	struct gnttab_map_grant_ref map;
+	struct gnttab_copy copy;
+	struct gnttab_transfer transfer;
+	struct gnttab_swap_grant_ref swap;
+	struct gnttab_cache_flush flush;
+};
+
+/* Of which the hypercall's result is the first failure, elements having no status. */
+static long run(unsigned int cmd, union element *e)
+{
+	switch (cmd) {
+	case GNTTABOP_map_grant_ref:
+		grant_map(&e->map);
+		return 0;
+	case GNTTABOP_copy:
+		grant_copy(&e->copy);
+		return 0;
+	case GNTTABOP_transfer:
+		grant_transfer(&e->transfer);
+		return 0;
+	case GNTTABOP_swap_grant_ref:
+		grant_swap(&e->swap);
+		return 0;
+	default:
+		return grant_cache_flush(&e->flush);
+	}
+}
+
+/* size: of an element; its results are from out on. */
+static long run_list(unsigned int cmd, vaddr_t args, unsigned int count, size_t size, size_t out,
+		     unsigned int *done)
+{
+	union element e;
+
+	for (; *done < count; ++*done, args += size) {
+		long rc;
+
+		if (*done && *done % BATCH == 0 && preempt_check())
+			return -EINTR;
+		if (unlikely(copy_from_guest(&e, args, size)))
+			return -EFAULT;
+		rc = run(cmd, &e);
+		if (unlikely(rc))
+			return rc;
+		if (out != size &&
+		    unlikely(copy_to_guest(args + out, (char *)&e + out, size - out)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static size_t element_size(unsigned int cmd)
+{
+	switch (cmd) {
+	case GNTTABOP_map_grant_ref:
+		return sizeof(struct gnttab_map_grant_ref);
+	case GNTTABOP_unmap_grant_ref:
+	case GNTTABOP_unmap_and_replace:
+		return sizeof(struct gnttab_unmap_grant_ref);
+	case GNTTABOP_copy:
+		return sizeof(struct gnttab_copy);
+	case GNTTABOP_transfer:
+		return sizeof(struct gnttab_transfer);
+	case GNTTABOP_swap_grant_ref:
+		return sizeof(struct gnttab_swap_grant_ref);
+	case GNTTABOP_cache_flush:
+		return sizeof(struct gnttab_cache_flush);
+	default:
+		return 0;
+	}
+}
+
+static long list_op(unsigned int cmd, vaddr_t args, unsigned int count, unsigned int *done)
+{
+	size_t size = element_size(cmd), out;
+
+	switch (cmd) {
+	case GNTTABOP_unmap_grant_ref:
+	case GNTTABOP_unmap_and_replace:
+		return grant_unmap_list(args, count, cmd == GNTTABOP_unmap_and_replace, done);
+	case GNTTABOP_map_grant_ref:
+		/* Two words, although one half of the first is the caller's. */
+		out = offsetof(struct gnttab_map_grant_ref, dom);
+		break;
+	case GNTTABOP_copy:
+		out = offsetof(struct gnttab_copy, status);
+		break;
+	case GNTTABOP_transfer:
+		out = offsetof(struct gnttab_transfer, status);
+		break;
+	case GNTTABOP_swap_grant_ref:
+		out = offsetof(struct gnttab_swap_grant_ref, status);
+		break;
+	default:
+		out = size;
+		break;
+	}
+	return run_list(cmd, args, count, size, out, done);
+}
+
+static long single_op(unsigned int cmd, vaddr_t arg, unsigned int count)
+{
+	static unsigned long told;
+
+	switch (cmd) {
+	case GNTTABOP_setup_table:
+		return count == 1 ? grant_setup_table(arg) : -EINVAL;
+	case GNTTABOP_query_size:
+		return count == 1 ? grant_query_size(arg) : -EINVAL;
+	case GNTTABOP_get_status_frames:
+		return count == 1 ? grant_get_status_frames(arg) : -EINVAL;
+	case GNTTABOP_set_version:
+		return grant_set_version(arg);
+	case GNTTABOP_get_version:
+		return grant_get_version(arg);
+	default:
+		/* dump_table has never been implemented anywhere. */
+		if (!test_and_set_bit(min(cmd, 63U), &told))
+			guest_log("grant_table_op %u is not implemented\n", cmd);
+		return -ENOSYS;
+	}
+}
+
+long do_grant_table_op(unsigned int cmd, vaddr_t args, unsigned int count)
+{
+	size_t size = element_size(cmd);
+	unsigned int done = 0;
+	long rc;
+
+	if (unlikely(count > INT32_MAX))
+		return -EINVAL;
+	if (unlikely(!size))
+		return single_op(cmd, args, count);
+	if (unlikely(!guest_range_ok(args, count * size)))
+		return -EFAULT;
+	rc = list_op(cmd, args, count, &done);
+	if (unlikely(rc == -EINTR))
+		return hypercall_continue(__HYPERVISOR_grant_table_op, 3, (unsigned long)cmd,
+					  args + done * size, (unsigned long)(count - done));
+	return rc;
+}
