@@ -334,19 +334,25 @@ static void vcpu_info_elsewhere(void)
 	struct vcpu_info *page = page_alloc();
 	struct vcpu_register_vcpu_info op = {.mfn = virt_to_mfn(page), .offset = 128};
 	struct evtchn_bind_ipi ipi = {.vcpu = 0};
+	long result;
 
 	events_mask();
 	EXPECT(hypercall_vcpu_op(VCPUOP_register_vcpu_info, 0, (void *)NOT_MAPPED), -EFAULT);
 	EXPECT(hypercall_vcpu_op(VCPUOP_register_vcpu_info, vcpus, &op), -ENOENT);
+	/* It must lie within a page, and on memory of ours to write: ENXIO on real Xen. */
 	op.offset = PAGE_SIZE - 8;
-	EXPECT(hypercall_vcpu_op(VCPUOP_register_vcpu_info, 0, &op), -EINVAL);
+	result = hypercall_vcpu_op(VCPUOP_register_vcpu_info, 0, &op);
+	EXPECT_TRUE(result == -ENXIO || result == -EINVAL);
 	op.offset = ~0u;
-	EXPECT(hypercall_vcpu_op(VCPUOP_register_vcpu_info, 0, &op), -EINVAL);
+	result = hypercall_vcpu_op(VCPUOP_register_vcpu_info, 0, &op);
+	EXPECT_TRUE(result == -ENXIO || result == -EINVAL);
 	op.offset = 128;
 	op.mfn = 0x210;
-	EXPECT(hypercall_vcpu_op(VCPUOP_register_vcpu_info, 0, &op), -EINVAL);
+	result = hypercall_vcpu_op(VCPUOP_register_vcpu_info, 0, &op);
+	EXPECT_TRUE(result == -ENXIO || result == -EINVAL);
 	op.mfn = virt_to_mfn(page_root);
-	EXPECT(hypercall_vcpu_op(VCPUOP_register_vcpu_info, 0, &op), -EINVAL);
+	result = hypercall_vcpu_op(VCPUOP_register_vcpu_info, 0, &op);
+	EXPECT_TRUE(result == -ENXIO || result == -EINVAL);
 	op.mfn = virt_to_mfn(page);
 	if (!EXPECT(hypercall_vcpu_op(VCPUOP_register_vcpu_info, 0, &op), 0))
 		return;

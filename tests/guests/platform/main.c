@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * physdev_op, platform_op and what is left of the hypercalls that other hosts offer: those that a first domain needs
+ * work, the others say that they are not there, and none takes a bad argument.
+ */
+#include "../test.h"
+#include <public/platform.h>
+
+static long physdev(int op, void *argument)
+{
+	return hypercall_physdev_op(op, argument);
+}
+
+static void iopl(void)
+{
+	struct physdev_set_iopl op = {.iopl = 1};
+
+	EXPECT(physdev(PHYSDEVOP_set_iopl, &op), 0);
+	op.iopl = 3;
+	EXPECT(physdev(PHYSDEVOP_set_iopl, &op), 0);
+	op.iopl = 4;
+	EXPECT(physdev(PHYSDEVOP_set_iopl, &op), -EINVAL);
+	op.iopl = 0;
+	EXPECT(physdev(PHYSDEVOP_set_iopl, &op), 0);
+}
+
+static void iobitmap(void)
+{
+	static uint8_t bitmap[65536 / 8];
+	struct physdev_set_iobitmap op = {.nr_ports = 65536};
+
+	memset(bitmap, 0xff, sizeof(bitmap));
+	set_xen_guest_handle(op.bitmap, bitmap);
+	EXPECT(physdev(PHYSDEVOP_set_iobitmap, &op), 0);
+	op.nr_ports = 65537;
+	EXPECT(physdev(PHYSDEVOP_set_iobitmap, &op), -EINVAL);
+	op.nr_ports = ~0u;
+	EXPECT(physdev(PHYSDEVOP_set_iobitmap, &op), -EINVAL);
+	op.nr_ports = 0;
+	EXPECT(physdev(PHYSDEVOP_set_iobitmap, &op), 0);
+}
+
+/* The first IO-APIC's version register, at its usual address. */
+static void apic_read(void)
+{
+	struct physdev_apic op = {.apic_physbase = 0xfec00000, .reg = 1};
+	long result = physdev(PHYSDEVOP_apic_read, &op);
+
+	EXPECT(result, 0);
+	/* 24 or so redirection entries. */
+	EXPECT_TRUE((op.value >> 16 & 0xff) >= 15);
+	op.apic_physbase = 0x12345000;
+	EXPECT(physdev(PHYSDEVOP_apic_read, &op) < 0, 1);
+}
+
+static void setup_gsi(void)
+{
+	struct physdev_setup_gsi op = {.gsi = 9, .triggering = 1, .polarity = 0};
+
+	EXPECT(physdev(PHYSDEVOP_setup_gsi, &op), 0);
+	op.gsi = 100000;
+	EXPECT(physdev(PHYSDEVOP_setup_gsi, &op), -EINVAL);
+	op.gsi = -1;
+	EXPECT(physdev(PHYSDEVOP_setup_gsi, &op), -EINVAL);
+}
+
+static void map_pirq(void)
+{
+	struct physdev_map_pirq op = {
+	    .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = 9, .pirq = 9};
+	struct physdev_unmap_pirq undo = {.domid = DOMID_SELF, .pirq = 9};
+	struct evtchn_bind_pirq bind = {.pirq = 9, .flags = BIND_PIRQ__WILL_SHARE};
+	long result = physdev(PHYSDEVOP_map_pirq, &op);
+
+	EXPECT(result, 0);
+	EXPECT(op.pirq, 9);
+	result = hypercall_event_channel_op(EVTCHNOP_bind_pirq, &bind);
+	EXPECT(result, 0);
+	if (!result) {
+		EXPECT(hypercall_event_channel_op(EVTCHNOP_bind_pirq, &bind), -EEXIST);
+		EXPECT(event_close(bind.port), 0);
+	}
+	EXPECT(physdev(PHYSDEVOP_unmap_pirq, &undo), 0);
+	EXPECT(physdev(PHYSDEVOP_unmap_pirq, &undo), -EINVAL);
+	op.index = 100000;
+	EXPECT(physdev(PHYSDEVOP_map_pirq, &op), -EINVAL);
+	op.index = -5;
+	EXPECT(physdev(PHYSDEVOP_map_pirq, &op), -EINVAL);
+	op.index = 9;
+	op.domid = 77;
+	EXPECT(physdev(PHYSDEVOP_map_pirq, &op), -ESRCH);
+	op.domid = DOMID_SELF;
+	op.type = 77;
+	EXPECT(physdev(PHYSDEVOP_map_pirq, &op), -EINVAL);
+	undo.pirq = -1;
+	EXPECT(physdev(PHYSDEVOP_unmap_pirq, &undo), -EINVAL);
+	undo.pirq = 1 << 30;
+	EXPECT(physdev(PHYSDEVOP_unmap_pirq, &undo), -EINVAL);
+}
+
+static void irq_bad(void)
+{
+	struct physdev_eoi eoi = {.irq = 100000};
+	struct physdev_irq_status_query query = {.irq = 100000};
+
+	EXPECT(physdev(PHYSDEVOP_eoi, &eoi), -EINVAL);
+	EXPECT(physdev(PHYSDEVOP_irq_status_query, &query), -EINVAL);
+	eoi.irq = ~0u;
+	EXPECT(physdev(PHYSDEVOP_eoi, &eoi), -EINVAL);
+}
+
+static void physdev_pointers(void)
+{
+	static const int commands[] = {PHYSDEVOP_set_iopl,  PHYSDEVOP_set_iobitmap,
+				       PHYSDEVOP_map_pirq,  PHYSDEVOP_unmap_pirq,
+				       PHYSDEVOP_eoi,	    PHYSDEVOP_irq_status_query,
+				       PHYSDEVOP_apic_read, PHYSDEVOP_setup_gsi};
+
+	for (size_t i = 0; i < COUNT_OF(commands); i++) {
+		EXPECT(physdev(commands[i], (void *)NOT_MAPPED), -EFAULT);
+		EXPECT(physdev(commands[i], (void *)OF_HYPERVISOR), -EFAULT);
+	}
+}
+
+static void physdev_unknown(void)
+{
+	uint64_t argument[8] = {0};
+
+	EXPECT(physdev(1, argument), -ENOSYS);
+	EXPECT(physdev(100, argument), -ENOSYS);
+	EXPECT(physdev(-1, argument), -ENOSYS);
+}
+
+/* Setting the wall clock: it reads back. */
+static void set_time(void)
+{
+	struct xen_platform_op op = {.cmd = XENPF_settime64,
+				     .interface_version = XENPF_INTERFACE_VERSION};
+	uint64_t wanted = 1700000000, now;
+
+	op.u.settime64.secs = wanted;
+	op.u.settime64.system_time = clock_now();
+	EXPECT(hypercall_platform_op(&op), 0);
+	now = (clock_wall_base() + clock_now()) / NSEC_PER_SEC;
+	EXPECT_TRUE(now >= wanted && now < wanted + 100);
+	op.u.settime64.mbz = 1;
+	EXPECT(hypercall_platform_op(&op), -EINVAL);
+}
+
+static void platform_bad(void)
+{
+	struct xen_platform_op op = {.cmd = XENPF_settime64, .interface_version = 0};
+
+	EXPECT(hypercall_platform_op(&op), -EACCES);
+	EXPECT(hypercall_platform_op((void *)NOT_MAPPED), -EFAULT);
+	EXPECT(hypercall_platform_op((void *)OF_HYPERVISOR), -EFAULT);
+	op.interface_version = XENPF_INTERFACE_VERSION;
+	op.cmd = 1000;
+	EXPECT(hypercall_platform_op(&op), -ENOSYS);
+}
+
+static const struct test tests[] = {
+    {"set_iopl", iopl},
+    {"set_iobitmap", iobitmap},
+    {"apic_read", apic_read},
+    {"setup_gsi", setup_gsi},
+    {"map and bind a pirq", map_pirq},
+    {"bad interrupts", irq_bad},
+    {"physdev_op, bad pointers", physdev_pointers},
+    {"physdev_op, unknown commands", physdev_unknown},
+    {"set the time", set_time},
+    {"platform_op, bad arguments", platform_bad},
+};
+
+void guest_main(void)
+{
+	test_main("platform", tests, COUNT_OF(tests));
+}
