@@ -27,6 +27,13 @@ void test_skip(const char *why)
 	skip_reason = why;
 }
 
+bool test_missing(long result)
+{
+	if (result == -ENOSYS)
+		test_skip("the hypervisor does not have this");
+	return result == -ENOSYS;
+}
+
 static void run(void *argument)
 {
 	((const struct test *)argument)->run();

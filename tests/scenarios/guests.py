@@ -25,5 +25,52 @@ class Guest:
         return "-".join(word for word in words if word)
 
 
+# What the console says of a domain that is ended: the registers of a guest, by the hypervisor.
+KILLED = r"\(CERNE\)[^\n]*(?:rip|RIP)[^\n]*"
+VOID = r"\(CERNE\)[^\n]*(?:rbx|RBX)[^\n]*1badb002cafe"
+
 GUESTS = [
+    Guest("console"),
+    Guest("version"),
+    Guest("sched"),
+    Guest("events"),
+    Guest("events", cpus=2),
+    Guest("traps"),
+    Guest("callbacks"),
+    Guest("iret"),
+    Guest("segments"),
+    Guest("user"),
+    Guest("emulation"),
+    Guest("emulation", cpu="EPYC", long=True),
+    Guest("emulation", cpu="max", long=True),
+    Guest("debugregs"),
+    Guest("fpu", cpus=2),
+    Guest("fpu", cmdline="dom0_max_vcpus=2", arguments="one-cpu"),
+    Guest("fpu", cpus=2, cpu="max", long=True),
+    Guest("assist"),
+    Guest("pagetables"),
+    Guest("pagetables", cpu="EPYC", long=True),
+    Guest("memory"),
+    Guest("multicall"),
+    Guest("vcpu"),
+    Guest("vcpu", cpus=2),
+    Guest("vcpu", cpus=4),
+    Guest("timers"),
+    Guest("timers", cpus=4),
+    Guest("platform"),
+    Guest("smp-races", cpus=2),
+    Guest("smp-races", cpus=4, arguments="rounds=100000", long=True, seconds=400),
+    Guest("hostile"),
+    Guest("hostile", arguments="seed=2", cpus=2),
+    *(Guest("hostile", arguments=f"seed={seed} rounds=100000", long=True, seconds=400) for seed in range(3, 13)),
+    Guest("iret", arguments="bad-stack", crashes=KILLED),
+    Guest("iret", arguments="hypervisor-stack", crashes=KILLED),
+    Guest("iret", arguments="no-user-root", crashes=KILLED),
+    Guest("void", crashes=VOID),
+    Guest("badstack", crashes=VOID),
+    Guest("badstack", arguments="hypervisor", crashes=VOID),
+    Guest("badstack", arguments="not-canonical", crashes=VOID),
+    Guest("badstack", arguments="wrap", crashes=VOID),
+    Guest("badstack", arguments="read-only", crashes=VOID),
+    Guest("ptcorrupt", crashes=KILLED),
 ]

@@ -364,7 +364,10 @@ static void bad_pirq(void)
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		struct evtchn_bind_pirq op = {.pirq = bad[i]};
 
-		EXPECT(hypercall_event_channel_op(EVTCHNOP_bind_pirq, &op), -EINVAL);
+		long result = hypercall_event_channel_op(EVTCHNOP_bind_pirq, &op);
+
+		if (!test_missing(result))
+			EXPECT(result, -EINVAL);
 	}
 }
 
@@ -373,7 +376,6 @@ static void bad_pointers(void)
 	static const int commands[] = {
 	    EVTCHNOP_bind_interdomain,
 	    EVTCHNOP_bind_virq,
-	    EVTCHNOP_bind_pirq,
 	    EVTCHNOP_close,
 	    EVTCHNOP_send,
 	    EVTCHNOP_status,

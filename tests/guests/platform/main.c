@@ -57,7 +57,11 @@ static void setup_gsi(void)
 {
 	struct physdev_setup_gsi op = {.gsi = 9, .triggering = 1, .polarity = 0};
 
-	EXPECT(physdev(PHYSDEVOP_setup_gsi, &op), 0);
+	long result = physdev(PHYSDEVOP_setup_gsi, &op);
+
+	if (test_missing(result))
+		return;
+	EXPECT(result, 0);
 	op.gsi = 100000;
 	EXPECT(physdev(PHYSDEVOP_setup_gsi, &op), -EINVAL);
 	op.gsi = -1;
@@ -72,6 +76,8 @@ static void map_pirq(void)
 	struct evtchn_bind_pirq bind = {.pirq = 9, .flags = BIND_PIRQ__WILL_SHARE};
 	long result = physdev(PHYSDEVOP_map_pirq, &op);
 
+	if (test_missing(result))
+		return;
 	EXPECT(result, 0);
 	EXPECT(op.pirq, 9);
 	result = hypercall_event_channel_op(EVTCHNOP_bind_pirq, &bind);
@@ -103,6 +109,8 @@ static void irq_bad(void)
 	struct physdev_eoi eoi = {.irq = 100000};
 	struct physdev_irq_status_query query = {.irq = 100000};
 
+	if (test_missing(physdev(PHYSDEVOP_eoi, &eoi)))
+		return;
 	EXPECT(physdev(PHYSDEVOP_eoi, &eoi), -EINVAL);
 	EXPECT(physdev(PHYSDEVOP_irq_status_query, &query), -EINVAL);
 	eoi.irq = ~0u;
@@ -117,7 +125,12 @@ static void physdev_pointers(void)
 				       PHYSDEVOP_apic_read, PHYSDEVOP_setup_gsi};
 
 	for (size_t i = 0; i < COUNT_OF(commands); i++) {
-		EXPECT(physdev(commands[i], (void *)NOT_MAPPED), -EFAULT);
+		long result = physdev(commands[i], (void *)NOT_MAPPED);
+
+		/* Calls that are not there do not look at it. */
+		if (result == -ENOSYS)
+			continue;
+		EXPECT(result, -EFAULT);
 		EXPECT(physdev(commands[i], (void *)OF_HYPERVISOR), -EFAULT);
 	}
 }

@@ -133,7 +133,7 @@ static void own_gdt(void)
 	EXPECT(try_fs(FLAT_RING3_DS32), -1);
 	EXPECT(try_fs(FLAT_RING3_DS32), -1);
 	/* It can't be made writable now. */
-	EXPECT(page_writable(gdt), -EBUSY);
+	EXPECT_REFUSED(page_writable(gdt));
 }
 
 static void gdt_base_is_used(void)
@@ -313,7 +313,7 @@ static void ldt(void)
 	EXPECT(try_fs(1 << 3 | 4 | 3), -1);
 	EXPECT(try_fs(2 << 3 | 4 | 3), TRAP_GP);
 	/* Used now: its frame is a descriptor table. */
-	EXPECT(page_writable(table), -EBUSY);
+	EXPECT_REFUSED(page_writable(table));
 	EXPECT(hypercall_update_descriptor(virt_to_machine(&table[2]), DATA(0, 3)), 0);
 	EXPECT(try_fs(2 << 3 | 4 | 3), -1);
 	EXPECT(set_ldt(NULL, 0), 0);
