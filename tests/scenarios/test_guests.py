@@ -33,9 +33,12 @@ def test_guest(machine, tmp_path, guest):
         modules.append((str(path), arguments))
 
     with machine(f"noreboot {guest.cmdline}", modules, cerne=os.path.join(BUILD, "debug/cerne"), cpus=guest.cpus,
-                 memory=guest.memory, cpu=guest.cpu, audit=not guest.crashes) as m:
+                 memory=guest.memory, cpu=guest.cpu) as m:
         if guest.crashes:
             m.expect(guest.crashes, timeout=guest.seconds)
+            m.expect(r"Stopped \(noreboot\)")
+            m.wait_halted()
+            m.check_audit()
             return
         m.expect(r"GUEST \S+: \d+ passed, \d+ failed, \d+ skipped", timeout=guest.seconds)
         m.wait_off()
