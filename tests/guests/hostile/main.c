@@ -133,8 +133,9 @@ static long paging_call(void)
 			ops[i].arg1.mfn = frame();
 			ops[i].arg2.src_mfn = any(2) ? frame() : pointer();
 			/* These would take away what the test runs on. */
-			if ((ops[i].cmd == MMUEXT_NEW_BASEPTR || ops[i].cmd == MMUEXT_UNPIN_TABLE ||
-			     ops[i].cmd == MMUEXT_CLEAR_PAGE || ops[i].cmd == MMUEXT_COPY_PAGE) &&
+			if (ops[i].cmd == MMUEXT_NEW_BASEPTR)
+				ops[i].arg1.mfn = any(2) ? virt_to_mfn(page_root) : 0x210;
+			if (ops[i].cmd == MMUEXT_UNPIN_TABLE &&
 			    ops[i].arg1.mfn == virt_to_mfn(page_root))
 				ops[i].cmd = MMUEXT_TLB_FLUSH_LOCAL;
 			if (ops[i].cmd == MMUEXT_CLEAR_PAGE || ops[i].cmd == MMUEXT_COPY_PAGE)
@@ -298,7 +299,10 @@ static long multicall(void)
 			calls[i].args[1] = entry();
 		}
 	}
-	return hypercall_multicall(any(8) ? calls : (void *)pointer(), any(16) ? count : number());
+	/* Entries that are not ours to choose could take the handlers away: bad pointers only. */
+	if (any(8) == 0)
+		return hypercall_multicall((void *)(any(2) ? OF_HYPERVISOR : NOT_MAPPED), number());
+	return hypercall_multicall(calls, count);
 }
 
 /* Scratch pages come back to what they were, as far as they can; those that can't are replaced. */
@@ -346,6 +350,8 @@ static void fuzz(void)
 		scratch[i] = page_alloc();
 		page_walk(page_root, (unsigned long)scratch[i], NULL, &places[i]);
 	}
+	/* It is among the pointers, for results too. */
+	EXPECT(page_read_only(hypercall_page), 0);
 	events_mask();
 	for (unsigned long round = 0; round < rounds; round++) {
 		counts[calls[any(COUNT_OF(calls))]() < 0]++;

@@ -49,10 +49,12 @@ static void yield(void)
 /* Blocking ends with the event, whose handler has run, and leaves events unmasked. */
 static void block(void)
 {
-	long port = timer_in(2 * NSEC_PER_MSEC);
 	uint64_t start = clock_now();
+	long port;
 
+	/* Masked first, or the event may come before the block. */
 	events_mask();
+	port = timer_in(2 * NSEC_PER_MSEC);
 	EXPECT(fired, 0);
 	EXPECT(hypercall_sched_op(SCHEDOP_block, NULL), 0);
 	EXPECT(events_masked(), 0);
@@ -64,10 +66,11 @@ static void block(void)
 /* An event that is pending already lets block return at once. */
 static void block_with_event_pending(void)
 {
-	long port = timer_in(0);
 	uint64_t end;
+	long port;
 
 	events_mask();
+	port = timer_in(0);
 	end = clock_now() + NSEC_PER_SEC;
 	while (!vcpu_info_here->evtchn_upcall_pending && clock_now() < end)
 		cpu_relax();
@@ -81,10 +84,12 @@ static void block_with_event_pending(void)
 /* Polling waits for a masked port too, and with events masked; nothing is delivered. */
 static void poll_port(void)
 {
-	long bound = timer_in(2 * NSEC_PER_MSEC);
-	evtchn_port_t port = bound;
+	evtchn_port_t port;
+	long bound;
 
 	events_mask();
+	bound = timer_in(2 * NSEC_PER_MSEC);
+	port = bound;
 	event_mask(port);
 	EXPECT(poll(&port, 1, 0), 0);
 	EXPECT_TRUE(event_bit(shared_info->evtchn_pending, port));
@@ -125,13 +130,14 @@ static void poll_timeout(void)
 static void poll_many(void)
 {
 	evtchn_port_t ports[MAX_POLL];
-	long port = timer_in(2 * NSEC_PER_MSEC);
+	long port;
 	struct evtchn_alloc_unbound op = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
 
+	events_mask();
+	port = timer_in(2 * NSEC_PER_MSEC);
 	EXPECT(hypercall_event_channel_op(EVTCHNOP_alloc_unbound, &op), 0);
 	for (size_t i = 0; i < MAX_POLL; i++)
 		ports[i] = i == 1 ? (evtchn_port_t)port : op.port;
-	events_mask();
 	event_mask(port);
 	EXPECT(poll(ports, MAX_POLL, 0), 0);
 	EXPECT_TRUE(event_bit(shared_info->evtchn_pending, port));

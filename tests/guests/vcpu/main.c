@@ -165,6 +165,8 @@ static void runstate_blocked(void)
 
 	EXPECT_TRUE(port > 0);
 	EXPECT(hypercall_vcpu_op(VCPUOP_get_runstate_info, 0, &first), 0);
+	/* Masked first, or the event may come before the block. */
+	events_mask();
 	EXPECT(clock_timer_set(clock_now() + 5 * NSEC_PER_MSEC), 0);
 	hypercall_sched_op(SCHEDOP_block, NULL);
 	EXPECT(hypercall_vcpu_op(VCPUOP_get_runstate_info, 0, &second), 0);
@@ -188,6 +190,7 @@ static void runstate_area(void)
 	/* It is written at each switch to us: after a block at the latest. */
 	EXPECT(hypercall_vm_assist(VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0);
 	port = event_bind_virq(VIRQ_TIMER, on_timer, NULL);
+	events_mask();
 	EXPECT(clock_timer_set(clock_now() + 2 * NSEC_PER_MSEC), 0);
 	hypercall_sched_op(SCHEDOP_block, NULL);
 	EXPECT_TRUE(area.state_entry_time > asked.state_entry_time);

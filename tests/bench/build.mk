@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+# Benchmarks: counted instructions in QEMU, the same in every run. Never part of `make test`.
+#   HYPERVISOR=path   measure another hypervisor with the same guest (Xen's own, unpacked)
+#   OPTIONS='...'     its further options
+
+HYPERVISOR ?= $(BUILD)/cerne
+OPTIONS ?=
+bench-guests := $(BUILD)/tests/bench/bench $(BUILD)/tests/bench/first
+
+$(BUILD)/tests/bench/%.o: tests/bench/%.c $(BUILD)/flags-guest
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(guest-flags) -MMD -MP -c $< -o $@
+
+$(BUILD)/tests/bench/%.o: tests/bench/%.S $(BUILD)/flags-guest
+	$(call say,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(guest-flags) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
+
+$(BUILD)/tests/bench/bench: $(BUILD)/tests/bench/main.o $(BUILD)/tests/bench/entries.o $(BUILD)/guest/libguest.a \
+		$(guest-lds)
+	$(call say,LD,$@)
+	$(Q)$(guest-link) $(filter %.o %.a,$^) -o $@
+
+$(BUILD)/tests/bench/first: $(BUILD)/tests/bench/first.o $(guest-lds)
+	$(call say,LD,$@)
+	$(Q)$(guest-link) $(filter %.o,$^) -o $@
+
+.PHONY: bench
+bench: $(HYPERVISOR) $(bench-guests) $(if $(filter $(BUILD)/cerne,$(HYPERVISOR)),$(BUILD)/dom0) ## count instructions of every operation, and compare
+	@BUILD='$(BUILD)' $(PYTHON) tests/bench/bench $(if $(OPTIONS),--options '$(OPTIONS)') $(HYPERVISOR)
