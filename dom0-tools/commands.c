@@ -53,7 +53,8 @@ static void show_hypervisor(void)
 	hypervisor_text(XENVER_capabilities, text, sizeof(xen_capabilities_info_t));
 	printf("hypervisor    %s; runs %s\n", version, text);
 	if (hypercall_xen_version(XENVER_compile_info, &built) == 0)
-		printf("built         %.32s by %.64s\n", built.compile_date, built.compiler);
+		printf("built         %.32s%sby %.64s\n", built.compile_date,
+		       built.compile_date[0] ? " " : "", built.compiler);
 	hypervisor_text(XENVER_changeset, text, sizeof(xen_changeset_info_t));
 	if (text[0])
 		printf("changeset     %s\n", text);

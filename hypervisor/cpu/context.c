@@ -134,8 +134,13 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 	if (!next->is_idle)
 		load_guest_gdt(next);
 	root = next->is_idle ? virt_to_phys(idle_root) : root_of(next);
-	if (read_cr3() != root)
+	/*
+	 * The same root without a flush only for a vCPU that ran here before: what it flushed on
+	 * another CPU alone, another vCPU of its domain may have left in this one's TLB.
+	 */
+	if (read_cr3() != root || (!next->is_idle && next->ran_on != cpu))
 		write_cr3(root);
+	next->ran_on = cpu;
 	if (!prev->is_idle && (next->is_idle || prev->domain != next->domain))
 		clear_bit(cpu, &prev->domain->dirty_cpus);
 	if (next->is_idle)

@@ -201,7 +201,8 @@ struct vcpu {
 	vaddr_t runstate_area; /* guest virtual address, 0: none */
 	vaddr_t time_area;     /* same, vcpu_time_memory_area */
 
-	void *fpu; /* XSAVE or FXSAVE area, 64-byte aligned */
+	void *fpu;	     /* XSAVE or FXSAVE area, 64-byte aligned */
+	unsigned int ran_on; /* the CPU that ran it last; cpu/context.c */
 };
 
 /* What vCPUs without a place of their own yet share (ids of 32 and above); read by nobody. */

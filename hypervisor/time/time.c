@@ -254,8 +254,10 @@ static void refine(void *data)
 	if (others)
 		smp_call(others, change_others, NULL);
 	change_scale();
-	printk(LOG_DEBUG "Time: TSC %lu.%06lu MHz over one second, was %lu.%03lu\n", hz / 1000000,
-	       hz % 1000000, old / 1000000, old % 1000000 / 1000);
+	/* Said only when it matters: it comes into the middle of what dom0 writes. */
+	if (difference > old / 2000)
+		printk(LOG_DEBUG "Time: TSC %lu.%06lu MHz over one second, was %lu.%03lu\n",
+		       hz / 1000000, hz % 1000000, old / 1000000, old % 1000000 / 1000);
 }
 
 /* ---- the clock ---- */
