@@ -152,7 +152,8 @@ static void move(struct irq *irq, unsigned int cpu)
 	unsigned int vector;
 
 	irq->away = 0;
-	if (irq->old_vector || !reachable(cpu))
+	/* By now the vCPU may be back. */
+	if (cpu == irq->cpu || irq->old_vector || !reachable(cpu))
 		return;
 	vector = vector_take(irq, cpu, irq->cpu);
 	if (!vector)

@@ -732,6 +732,23 @@ static void test_follow_level(void **state)
 	assert_int_equal(pirq_eoi(d, 20), 0);
 	assert_int_equal(line[20].cpu, 1);
 	assert_true(interrupt(20));
+	/* Its vCPU is elsewhere for long, but back when the answer comes. */
+	assert_int_equal(pirq_eoi(d, 20), 0);
+	vcpus[0].sched.cpu = 0;
+	line[20].in_service = true;
+	for (unsigned int n = 0; n < AWAY_TO_MOVE; n++) {
+		assert_true(interrupt(20));
+		assert_int_equal(pirq_eoi(d, 20), 0);
+	}
+	line[20].in_service = false;
+	assert_true(interrupt(20));
+	vcpus[0].sched.cpu = 1;
+	assert_int_equal(pirq_eoi(d, 20), 0);
+	for (unsigned int n = 0; n < 3; n++) {
+		assert_true(interrupt(20));
+		assert_int_equal(strays, 0);
+		assert_int_equal(pirq_eoi(d, 20), 0);
+	}
 	/* Unbound in the middle: both places are given back (teardown looks). */
 }
 
