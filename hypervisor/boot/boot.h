@@ -19,6 +19,7 @@ struct boot_info {
 	unsigned int modules;
 	paddr_t rsdp; /* machine address of a copy of the RSDP, 0: none */
 	bool efi;
+	paddr_t efi_system_table; /* of 64-bit UEFI, 0: none */
 	struct {
 		paddr_t address;
 		uint32_t pitch, width, height;
@@ -85,6 +86,21 @@ struct acpi_info {
 	uint8_t rtc_century; /* index of the century in CMOS memory, 0: none */
 };
 extern struct acpi_info acpi_info;
+
+/*
+ * What firmware told at boot, for a first domain that asks (firmware.c). The addresses are the machine's; what is
+ * there belongs to the firmware, as the memory map says.
+ */
+struct firmware_info {
+	bool efi; /* the fields of UEFI are valid; without, those of a BIOS are */
+	uint32_t efi_revision, efi_vendor_revision, efi_runtime_revision;
+	uint16_t efi_vendor[64]; /* UTF-16, ends with 0 */
+	paddr_t efi_config_tables;
+	uint64_t efi_config_table_count;
+	uint8_t kbd_shift_flags;
+};
+extern struct firmware_info firmware_info;
+void firmware_info_init(void);
 
 /* ELF64 PV kernel image with Xen notes (elf.c): pure, host-tested and fuzzed. */
 struct elf_note_info {

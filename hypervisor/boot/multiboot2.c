@@ -183,8 +183,12 @@ static const char *parse_tag(struct parser *p, const struct tag *t)
 	case TAG_FRAMEBUFFER:
 		parse_framebuffer(out, t);
 		break;
-	case TAG_EFI32:
 	case TAG_EFI64:
+		if (tag_len(t) >= sizeof(out->efi_system_table))
+			memcpy(&out->efi_system_table, t->data, sizeof(out->efi_system_table));
+		out->efi = true;
+		break;
+	case TAG_EFI32:
 		out->efi = true;
 		break;
 	case TAG_ACPI_OLD:

@@ -30,6 +30,7 @@ static void __init __attribute__((noreturn)) boot_on_final_stack(void)
 	mm_init();
 	console_init();
 	acpi_init();
+	firmware_info_init();
 	if (!idle_vcpu_create(0))
 		BUG();
 	current = idle_domain.vcpu[0];

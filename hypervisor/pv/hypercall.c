@@ -9,6 +9,7 @@
 #include "lib/lib.h"
 #include "mm/mm.h"
 #include "time/time.h"
+#include <public/arch-x86/xen-mca.h>
 #include <public/event_channel.h>
 #include <public/sched.h>
 
@@ -150,6 +151,7 @@ HYPERCALL(event_channel_op, a, b)
 HYPERCALL(physdev_op, (int)a, b)
 HYPERCALL(sysctl, a)
 HYPERCALL(xenpmu_op)
+HYPERCALL(mca, a)
 
 #define ENTRY(name) [__HYPERVISOR_##name] = hc_##name
 hypercall_fn *const hypercall_table[NR_HYPERCALLS] = {
@@ -186,6 +188,7 @@ hypercall_fn *const hypercall_table[NR_HYPERCALLS] = {
     ENTRY(physdev_op),
     ENTRY(sysctl),
     ENTRY(xenpmu_op),
+    ENTRY(mca),
 };
 
 static __attribute__((noinline, cold)) long unknown_hypercall(unsigned long nr)

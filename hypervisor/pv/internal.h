@@ -45,10 +45,18 @@ long do_console_io(unsigned int cmd, unsigned int count, vaddr_t buffer);
 long do_physdev_op(int cmd, vaddr_t arg);
 long do_physdev_op_compat(vaddr_t arg);
 long do_platform_op(vaddr_t arg);
+long do_mca(vaddr_t arg);
 
 /* One line in the log for the first use of a sub-operation that is not implemented; `told` is a
  * word of the caller's with a bit each. Returns -ENOSYS. */
 long not_implemented(const char *hypercall, unsigned int cmd, unsigned long *told);
+
+/* ---- what platform_op and mca tell of CPUs (platform.c) ---- */
+/* cpu is a guest's number: clamp_index() it for use as an index. */
+bool cpu_is_online(unsigned int cpu);
+void call_on_cpu(unsigned int cpu, void (*fn)(void *arg), void *arg); /* fn takes no lock */
+uint32_t cpuid_family(uint32_t leaf1_eax);
+uint32_t cpuid_model(uint32_t leaf1_eax);
 
 /* ---- pieces of instruction emulation: true, or false for #GP ---- */
 /* Model-specific registers as a guest kernel sees them (msr.c). */
