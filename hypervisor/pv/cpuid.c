@@ -5,8 +5,7 @@
  * right, not a barrier.
  *
  * Features: what the CPU has and a PV guest can use. The masks name the bits that 64-bit PV guests of Xen
- * see, without those that need model-specific registers or a delivery of machine checks that are not
- * there (msr.c). Every vCPU looks like a package of its own.
+ * see, without those that need model-specific registers that are not there (msr.c). Every vCPU looks like a package of its own.
  */
 #include "pv/internal.h"
 #include "lib/bitops.h"
@@ -24,7 +23,7 @@ enum { EAX, EBX, ECX, EDX };
 
 /* Leaf 1 */
 #define SHOWN_1C	  0xf6d83203
-#define SHOWN_1D	  0x0f898b75
+#define SHOWN_1D	  0x0f89cbf5
 #define OSXSAVE		  (1U << 27)
 #define HYPERVISOR	  (1U << 31)
 #define AVX_1C		  (1U << 12 | 1U << 28 | 1U << 29)

@@ -9,6 +9,13 @@
 #include "mm/mm.h"
 #include <public/arch-x86/cpuid.h>
 
+/* Machine checks (SDM 3B, 16.3): control, status, address, more, for each bank */
+#define MSR_MCG_STATUS 0x17a
+#define MSR_MC0_CTL    0x400
+#define MC_REGISTERS   4
+#define VIRTUAL_BANKS  2
+#define MSR_MC_LAST    (MSR_MC0_CTL + VIRTUAL_BANKS * MC_REGISTERS - 1)
+
 /* Intel (SDM 4) */
 #define MSR_PLATFORM_ID		  0x17
 #define MSR_FEATURE_CONTROL	  0x3a
@@ -108,6 +115,40 @@ static bool rdmsr_amd(uint32_t msr, uint64_t *value)
 	}
 }
 
+/*
+ * A guest has two banks of its own, where nothing is ever reported: machine checks are the hypervisor's.
+ * What a bank reports is on, as after reset of most CPUs, and stays on.
+ */
+static bool rdmsr_mca(uint32_t msr, uint64_t *value)
+{
+	switch (msr) {
+	case MSR_MCG_CAP:
+		*value = VIRTUAL_BANKS;
+		return true;
+	case MSR_MCG_STATUS:
+		*value = 0;
+		return true;
+	case MSR_MC0_CTL ... MSR_MC_LAST:
+		*value = msr % MC_REGISTERS == 0 ? UINT64_MAX : 0;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Status, address and the like can be cleared and no more. */
+static bool wrmsr_mca(uint32_t msr, uint64_t value)
+{
+	switch (msr) {
+	case MSR_MCG_STATUS:
+		return value == 0;
+	case MSR_MC0_CTL ... MSR_MC_LAST:
+		return msr % MC_REGISTERS == 0 || value == 0;
+	default:
+		return false;
+	}
+}
+
 bool pv_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
 	switch (msr) {
@@ -135,6 +176,8 @@ bool pv_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 		*value = 0; /* write only */
 		return true;
 	default:
+		if (rdmsr_mca(msr, value))
+			return true;
 		return is_intel() ? rdmsr_intel(msr, value) : is_amd() && rdmsr_amd(msr, value);
 	}
 }
@@ -182,6 +225,6 @@ bool pv_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 	default:
 		if (is_amd() && msr == MSR_DE_CFG)
 			return true; /* what it shows is on already */
-		return false;
+		return wrmsr_mca(msr, value);
 	}
 }
