@@ -4,14 +4,20 @@
 # with assertions.
 
 SCENARIOS ?=
-pytest := BUILD=$(BUILD) $(PYTHON) -m pytest -p no:cacheprovider -q -n 2 --dist load --timeout 600 --tb=short \
+pytest := BUILD=$(BUILD) THIRD_PARTY=$(THIRD_PARTY) $(PYTHON) -m pytest -p no:cacheprovider -q -n 2 --dist load --timeout 600 --tb=short \
 	--rootdir tests/scenarios tests/scenarios
 
 .PHONY: scenario-files debug-hypervisor test-scenarios test-scenarios-long
 debug-hypervisor:
 	@$(MAKE) --no-print-directory -s DEBUG=1 BUILD=$(BUILD)/debug THIRD_PARTY=$(THIRD_PARTY) $(BUILD)/debug/cerne
 
-scenario-files: $(BUILD)/cerne $(BUILD)/dom0 $(test-guests) $(libc-test) debug-hypervisor
+# Files of Debian's packages, as they are shipped; kept between runs.
+debian-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 busybox-static)
+$(debian-files):
+	$(call say,FETCH,$@)
+	$(Q)scripts/fetch-package $(@F) $@
+
+scenario-files: $(debian-files) $(BUILD)/cerne $(BUILD)/dom0 $(test-guests) $(libc-test) debug-hypervisor
 
 test-scenarios: scenario-files ## whole machines in QEMU, driven over the serial line
 	@$(pytest) -m 'not long' $(SCENARIOS)

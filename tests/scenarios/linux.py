@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""Debian's own Linux as the first domain: its kernel, an initrd of busybox and a few modules, its shell.
+
+The packages' files are under third-party/debian (scripts/fetch-package), as they are shipped.
+"""
+import functools
+import glob
+import gzip
+import os
+import re
+
+import machine as machine_module
+
+DEBIAN = os.path.join(machine_module.TOP, os.environ.get("THIRD_PARTY", "build/third-party"), "debian")
+PROMPT = "/ # "
+
+INIT = """#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+for module in $(cat /modules); do insmod /lib/$module.ko || echo "INSMOD FAILED $module"; done
+echo INIT REACHED
+exec setsid cttyhack sh
+"""
+
+# What a kernel says when something is wrong. The last of the line is what it is about.
+BAD = re.compile(r"^.*(?:\bBUG\b|\bOops\b|WARNING: CPU|Call Trace|general protection|xen map irq failed|"
+                 r"nobody cared|soft lockup|blocked for more|unable to handle|"
+                 r"INSMOD FAILED).*$", re.M)
+
+
+@functools.cache
+def kernel():
+    """The kernel image as Debian ships it."""
+    (found,) = glob.glob(os.path.join(DEBIAN, "linux-image-amd64/boot/vmlinuz-*"))
+    return found
+
+
+@functools.cache
+def module_files():
+    """Name of a module, with _, to its file."""
+    files = glob.glob(os.path.join(DEBIAN, "linux-image-amd64/lib/modules/*/kernel/**/*.ko"), recursive=True)
+    return {os.path.basename(file)[:-3].replace("-", "_"): file for file in files}
+
+
+def with_dependencies(names):
+    """Modules in the order in which they have to be loaded (what depmod and modprobe would work out)."""
+    order = []
+
+    def add(name):
+        name = name.replace("-", "_")
+        if name in order:
+            return
+        with open(module_files()[name], "rb") as f:
+            found = re.search(rb"\0depends=([^\0]*)\0", f.read())
+        for needed in found.group(1).decode().split(",") if found and found.group(1) else []:
+            add(needed)
+        order.append(name)
+
+    for name in names:
+        add(name)
+    return order
+
+
+class Archive:
+    """A cpio archive in the form that Linux takes as an initrd (newc)."""
+
+    def __init__(self):
+        self.data = bytearray()
+        self.count = 0
+
+    def add(self, name, mode, content=b""):
+        self.count += 1
+        encoded = name.encode() + b"\0"
+        fields = (self.count, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(encoded), 0)
+        self.data += b"070701" + b"".join(b"%08x" % field for field in fields) + encoded
+        self.data += bytes(-len(self.data) % 4)
+        self.data += content
+        self.data += bytes(-len(self.data) % 4)
+
+    def finish(self):
+        self.add("TRAILER!!!", 0)
+        return bytes(self.data)
+
+
+def make_initrd(file, modules=()):
+    """Write an initrd that loads some modules and ends in a shell."""
+    archive = Archive()
+    for folder in ("bin", "dev", "lib", "proc", "sys"):
+        archive.add(folder, 0o40755)
+    with open(os.path.join(DEBIAN, "busybox-static/bin/busybox"), "rb") as f:
+        archive.add("bin/busybox", 0o100755, f.read())
+    order = with_dependencies(modules)
+    for name in order:
+        with open(module_files()[name], "rb") as f:
+            archive.add(f"lib/{name}.ko", 0o100644, f.read())
+    archive.add("modules", 0o100644, "\n".join(order).encode())
+    archive.add("init", 0o100755, INIT.encode())
+    with open(file, "wb") as f:
+        f.write(gzip.compress(archive.finish(), 1, mtime=0))
+
+
+class Linux:
+    """A session with the shell of a Linux that is starting in a machine."""
+
+    def __init__(self, machine, seconds=300):
+        self.machine = machine
+        machine.expect(r"INIT REACHED", timeout=seconds)
+        machine.expect(re.escape(PROMPT))
+
+    def run(self, command, timeout=machine_module.PATIENCE, ok=True):
+        """Run a command; returns its output, and checks that it succeeds."""
+        # The echo of this line differs from what it prints, so the marks are the command's own.
+        self.machine.send(f"echo '<''<<'; {command}; echo \">\"\">>$?\"\r")
+        self.machine.expect(r"(?<!')<<<\r*\n", timeout=timeout)
+        status = self.machine.expect(r">>>(\d+)\r*\n", timeout=timeout).group(1)
+        output = self.machine.child.before.replace("\r", "")
+        self.machine.expect(re.escape(PROMPT))
+        if ok:
+            assert status == "0", f"{command}: status {status}: {output}"
+        return output
+
+    def check_log(self):
+        """Neither the kernel nor the hypervisor complained so far."""
+        found = BAD.findall(self.machine.output())
+        assert not found, "\n".join(found)
+
+    def poweroff(self):
+        self.machine.send("poweroff -f\r")
+        self.machine.wait_off()
+        self.check_log()
+        assert "reboot: Power down" in self.machine.output(), "Linux did not find the machine's power switch"
+
+
+def linux_machine(make, machine_args, arguments="", modules=(), cmdline="", memory="dom0_mem=384M"):
+    """A machine whose first domain is this Linux; make: the fixture `machine`."""
+    os.makedirs(os.path.join(machine_module.BUILD, "scenarios"), exist_ok=True)
+    initrd = os.path.join(machine_module.BUILD, "scenarios", f"initrd-{os.getpid()}.gz")
+    make_initrd(initrd, modules)
+    try:
+        return make(cmdline=f"{memory} {cmdline}".strip(),
+                    modules=[(kernel(), f"console=hvc0 {arguments}".strip()), (initrd, "")], **machine_args)
+    finally:
+        os.remove(initrd)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""Debian's unmodified Linux as the first domain, from GRUB to a shell and to the machine's end."""
+import hashlib
+import random
+import re
+
+import pytest
+
+from linux import Linux, linux_machine
+
+DISKS = {"virtio": ("virtio-blk-pci,drive=d", ["virtio_pci", "virtio_blk"], "vda"),
+         "ahci": ("ide-hd,drive=d,bus=ide.0", ["ahci", "sd_mod"], "sda"),
+         "nvme": ("nvme,drive=d,serial=d", ["nvme"], "nvme0n1")}
+
+
+def check_cpus(linux, cpus):
+    assert linux.run("grep -c ^processor /proc/cpuinfo").strip() == str(cpus)
+
+
+def make_disk(folder, kind):
+    """A disk of 8 MiB: its content, and QEMU's arguments."""
+    content = random.Random(1).randbytes(8 << 20)
+    (folder / "disk").write_bytes(content)
+    return content, ["-drive", f"file={folder}/disk,format=raw,if=none,id=d", "-device", DISKS[kind][0]]
+
+
+def check_disk(linux, folder, content, kind):
+    """All of the disk reads as it is; a block that Linux copies arrives, and nothing else changes."""
+    name = DISKS[kind][2]
+    linux.run(f"while ! [ -b /dev/{name} ]; do usleep 10000; done")
+    assert hashlib.sha256(content).hexdigest() in linux.run(f"sha256sum /dev/{name}")
+    linux.run(f"dd if=/dev/{name} of=/dev/{name} bs=4096 skip=9 seek=77 count=1 conv=fsync")
+    assert (folder / "disk").read_bytes() == content[:77 * 4096] + content[9 * 4096:10 * 4096] + content[78 * 4096:]
+
+
+def check_hotplug(linux, cpus):
+    """Every CPU but the first goes and comes back."""
+    for cpu in range(1, cpus):
+        for state, expected in ((0, cpus - 1), (1, cpus)):
+            linux.run(f"echo {state} > /sys/devices/system/cpu/cpu{cpu}/online")
+            check_cpus(linux, expected)
+
+
+def test_linux_one_cpu(machine):
+    """One CPU, BIOS: memory is what dom0_mem says, nobody complains, poweroff switches the machine off."""
+    with linux_machine(machine, dict(cpu="Haswell", memory="768M"), memory="dom0_mem=384M") as m:
+        linux = Linux(m)
+        check_cpus(linux, 1)
+        # What is not free pages: the kernel itself, its arrays for all addresses, 64 MiB of bounce buffers.
+        total = int(re.search(r"MemTotal:\s+(\d+)", linux.run("cat /proc/meminfo")).group(1))
+        assert 240 << 10 < total < 384 << 10
+        linux.poweroff()
+
+
+def test_linux_hotplug_and_disk(machine, tmp_path):
+    """Two CPUs: one goes and comes back; a disk reads as written; reboot restarts the machine."""
+    content, disk = make_disk(tmp_path, "virtio")
+    with linux_machine(machine, dict(cpu="EPYC", cpus=2, memory="768M", qemu=[*disk, "-no-reboot"]),
+                       modules=DISKS["virtio"][1]) as m:
+        linux = Linux(m)
+        check_cpus(linux, 2)
+        check_hotplug(linux, 2)
+        check_disk(linux, tmp_path, content, "virtio")
+        linux.check_log()
+        m.send("reboot -f\r")
+        m.wait_off()  # QEMU ends where the machine would restart
+        assert "(CERNE) Restarting" in m.output()
+
+
+def test_linux_uefi(machine):
+    """Four CPUs, UEFI, every CPU feature that the emulator has; Linux finds ACPI through UEFI's tables."""
+    with linux_machine(machine, dict(cpu="max", cpus=4, memory="1G", uefi=True)) as m:
+        linux = Linux(m)
+        check_cpus(linux, 4)
+        linux.poweroff()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("uefi", [False, True], ids=["bios", "uefi"])
+@pytest.mark.parametrize("cpus", [1, 2, 4])
+@pytest.mark.parametrize("cpu", ["Haswell", "EPYC", "max"])
+def test_linux_matrix(machine, cpu, cpus, uefi):
+    """Every machine: to the shell, CPUs off and on, off."""
+    with linux_machine(machine, dict(cpu=cpu, cpus=cpus, memory="1G", uefi=uefi)) as m:
+        linux = Linux(m)
+        check_cpus(linux, cpus)
+        check_hotplug(linux, cpus)
+        linux.poweroff()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["ahci", "nvme"])
+def test_linux_disk(machine, tmp_path, kind):
+    content, disk = make_disk(tmp_path, kind)
+    with linux_machine(machine, dict(cpu="Haswell", cpus=2, memory="768M", qemu=disk), modules=DISKS[kind][1]) as m:
+        linux = Linux(m)
+        check_disk(linux, tmp_path, content, kind)
+        linux.poweroff()
+
+
+@pytest.mark.long
+def test_linux_reboot(machine):
+    """After a reboot the machine is up again."""
+    with linux_machine(machine, dict(cpu="Haswell", cpus=2, memory="768M")) as m:
+        Linux(m)
+        m.send("reboot -f\r")
+        m.expect(r"\(CERNE\) Restarting")
+        Linux(m).poweroff()
+
+
+@pytest.mark.long
+def test_linux_large(machine):
+    """A machine with 4 GiB, a part of them above the hole for devices, all given to Linux."""
+    with linux_machine(machine, dict(cpu="Haswell", cpus=2, memory="4G"), memory="") as m:
+        linux = Linux(m)
+        total = int(re.search(r"MemTotal:\s+(\d+)", linux.run("cat /proc/meminfo")).group(1))
+        assert total > 3200 << 10
+        linux.run("dd if=/dev/zero of=/big bs=1M count=2048 && rm /big")
+        linux.poweroff()
