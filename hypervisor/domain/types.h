@@ -15,11 +15,10 @@
 #include <public/vcpu.h>
 #include <public/event_channel.h>
 
-#define MAX_VCPUS	  64
-#define NR_WATCHDOGS	  2
-#define NR_EVTCHN_BUCKETS 32
-#define GDT_FRAMES	  14 /* that a guest may supply: FIRST_RESERVED_GDT_PAGE */
-#define GDT_ENTRIES_MAX	  (GDT_FRAMES * 512)
+#define MAX_VCPUS	64
+#define NR_WATCHDOGS	2
+#define GDT_FRAMES	14 /* that a guest may supply: FIRST_RESERVED_GDT_PAGE */
+#define GDT_ENTRIES_MAX (GDT_FRAMES * 512)
 
 /* ---- mm/ ---- */
 struct domain_mm {
@@ -73,16 +72,46 @@ struct domain_grant {
 };
 
 /* ---- event/ ---- */
-struct evtchn; /* event/event.c */
+#define PORTS_PER_BUCKET      128
+#define MAX_EVTCHN_BUCKETS    (EVTCHN_FIFO_NR_CHANNELS / PORTS_PER_BUCKET)
+#define WORDS_PER_EVENT_PAGE  (PAGE_SIZE / sizeof(event_word_t))
+#define MAX_EVENT_ARRAY_PAGES (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_EVENT_PAGE)
+
+/* A vCPU's queues in the FIFO ABI: event/fifo.c. */
+struct fifo_queues {
+	spinlock_t lock;
+	evtchn_port_t
+	    tail[EVTCHN_FIFO_MAX_QUEUES];	 /* linked last; 0: none, or it is elsewhere now */
+	struct evtchn_fifo_control_block *block; /* the guest's, or early */
+	mfn_t block_mfn; /* holds a writable type reference; or INVALID_MFN */
+	struct evtchn_fifo_control_block early;
+};
+
+struct evtchn_fifo {
+	bool enabled;				   /* else the two-level ABI is in force again */
+	unsigned int nr_words;			   /* ports below this have an event word */
+	spinlock_t move_lock;			   /* before the queues' locks */
+	event_word_t *page[MAX_EVENT_ARRAY_PAGES]; /* each holds a writable type reference */
+	struct fifo_queues queues[];		   /* max_vcpus */
+};
+
+struct evtchn_bucket; /* event/port.h */
 struct domain_evtchn {
 	spinlock_t lock;
-	struct evtchn *bucket[NR_EVTCHN_BUCKETS]; /* each set once, until the domain dies */
-	unsigned int valid;			  /* ports below this exist (bucket allocated) */
+	/* Each set once, until the domain dies; the table is replaced by a larger one with the FIFO ABI. */
+	struct evtchn_bucket **bucket;
+	unsigned int valid;	 /* ports below this exist (bucket allocated) */
+	unsigned int nr_buckets; /* that there may be: of the ABI in force */
+	unsigned int open;	 /* ports in use, without port 0 */
+	uint64_t
+	    has_free[MAX_EVTCHN_BUCKETS / 64]; /* bit per bucket with a port that is not in use */
 	uint64_t polling; /* bit per vCPU that waits in sched_op poll; atomic */
+	struct evtchn_fifo
+	    *fifo; /* NULL until the guest first asks for it; then as long as the domain */
 };
 
 struct vcpu_evtchn {
-	uint16_t virq_port[NR_VIRQS]; /* 0: unbound; under the domain's event lock */
+	evtchn_port_t virq_port[NR_VIRQS]; /* 0: unbound; under the domain's event lock */
 	evtchn_port_t
 	    poll_port; /* while its bit in polling is set: 0 any of several, else the only port */
 };

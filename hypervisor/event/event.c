@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels, two-level ABI: a pending bit and a mask bit for each port in the shared page, and
- * for each vCPU a word that selects among the 64 words of bits (public/xen.h, struct shared_info).
+ * Event channels: ports, how they are bound, and the hypercall. How a port that is pending shows in the guest's
+ * memory is the business of the ABI in force: here the two-level one, which every domain begins with, with a
+ * pending bit and a mask bit for each port in the shared page, and for each vCPU a word that selects among
+ * the 64 words of bits (public/xen.h, struct shared_info); in fifo.c the other.
  *
  * A port's state changes under its domain's event lock (two domains: lower domid first). Sending reads
  * it without the lock: a port that is closed and bound anew meanwhile gets a spurious event, which the
  * ABI allows. Buckets of ports are never freed while the domain lives, so that reading is safe.
  */
 #include "event/event.h"
+#include "event/port.h"
 #include "console/console.h"
 #include "cpu/cpu.h"
 #include "domain/domain.h"
@@ -15,43 +18,14 @@
 #include "lib/bitops.h"
 #include "lib/lib.h"
 #include "mm/mm.h"
+#include "pv/pv.h"
 #include "sched/sched.h"
 #include "lib/errno.h"
 #include <public/event_channel.h>
 
-#define PORTS_PER_BUCKET 128
-_Static_assert(PORTS_PER_BUCKET *NR_EVTCHN_BUCKETS == EVTCHN_2L_NR_CHANNELS,
-	       "all ports have a bucket");
-
-enum evtchn_state {
-	ECS_FREE,
-	ECS_RESERVED,
-	ECS_UNBOUND,
-	ECS_INTERDOMAIN,
-	ECS_VIRQ,
-	ECS_IPI,
-	ECS_PIRQ
-};
-
-struct evtchn {
-	uint8_t state;
-	uint8_t notify_vcpu;	   /* who gets the upcall; below max_vcpus */
-	domid_t remote_domid;	   /* unbound: who may bind */
-	uint16_t virq;		   /* or the number of the physical interrupt */
-	evtchn_port_t remote_port; /* interdomain */
-	struct domain *remote;
-};
-
-/* The channel of a port that exists, or NULL. Any port number, also under speculation. */
-static struct evtchn *evtchn_of(struct domain *d, evtchn_port_t port)
-{
-	unsigned int valid = READ_ONCE(d->evtchn.valid);
-
-	if (port >= valid)
-		return NULL;
-	port = clamp_index(port, valid);
-	return &d->evtchn.bucket[port / PORTS_PER_BUCKET][port % PORTS_PER_BUCKET];
-}
+#define TWO_LEVEL_BUCKETS (EVTCHN_2L_NR_CHANNELS / PORTS_PER_BUCKET)
+/* How many free ports that are in a queue still may be passed over in the search for one that isn't. */
+#define MAX_BUSY_PORTS 256
 
 /* Is the virtual interrupt one of the machine rather than of each vCPU? (public/xen.h, VIRQ_*) */
 static bool virq_is_global(unsigned int virq)
@@ -93,6 +67,13 @@ static void wake_pollers(struct domain *d, evtchn_port_t port)
 	}
 }
 
+/* ---- the two-level ABI; a domain that left the other may still have ports that it has no bits for ---- */
+
+static bool has_bits(evtchn_port_t port)
+{
+	return port < EVTCHN_2L_NR_CHANNELS;
+}
+
 /* The selector bit and the upcall for a port that is pending and not masked. */
 static void select_port(struct vcpu *v, evtchn_port_t port)
 {
@@ -100,20 +81,60 @@ static void select_port(struct vcpu *v, evtchn_port_t port)
 		vcpu_mark_events_pending(v);
 }
 
-static void set_pending(struct vcpu *v, evtchn_port_t port)
+static void two_level_set_pending(struct vcpu *v, evtchn_port_t port)
 {
-	struct domain *d = v->domain;
+	struct shared_info *s = v->domain->shared_info;
 
-	if (test_and_set_bit(port, d->shared_info->evtchn_pending))
+	if (!has_bits(port) || test_and_set_bit(port, s->evtchn_pending))
 		return;
-	if (!test_bit(port, d->shared_info->evtchn_mask))
+	if (!test_bit(port, s->evtchn_mask))
 		select_port(v, port);
-	wake_pollers(d, port);
 }
 
-static struct vcpu *notified(struct domain *d, const struct evtchn *chn)
+static void two_level_unmask(struct vcpu *v, evtchn_port_t port)
 {
-	return d->vcpu[clamp_index(READ_ONCE(chn->notify_vcpu), d->max_vcpus)];
+	struct shared_info *s = v->domain->shared_info;
+
+	if (has_bits(port) && test_and_clear_bit(port, s->evtchn_mask) &&
+	    test_bit(port, s->evtchn_pending))
+		select_port(v, port);
+}
+
+/* ---- either ABI ---- */
+
+/* v: whom the port notifies. */
+static void set_pending(struct vcpu *v, struct evtchn *chn, evtchn_port_t port)
+{
+	if (!READ_ONCE(v->domain->evtchn.fifo) || !fifo_set_pending(v, chn, port))
+		two_level_set_pending(v, port);
+	wake_pollers(v->domain, port);
+}
+
+/* A port that had another use before has no event of that use pending. */
+static void clear_pending(struct domain *d, struct evtchn *chn, evtchn_port_t port)
+{
+	if (d->evtchn.fifo)
+		fifo_clear_pending(d, chn, port);
+	if (has_bits(port))
+		clear_bit(port, d->shared_info->evtchn_pending);
+}
+
+static bool is_pending(struct domain *d, evtchn_port_t port)
+{
+	event_word_t word;
+
+	if (READ_ONCE(d->evtchn.fifo) && fifo_read_word(d, port, &word))
+		return word & 1U << EVTCHN_FIFO_PENDING;
+	return has_bits(port) && test_bit(port, d->shared_info->evtchn_pending);
+}
+
+static bool is_masked(struct domain *d, evtchn_port_t port)
+{
+	event_word_t word;
+
+	if (READ_ONCE(d->evtchn.fifo) && fifo_read_word(d, port, &word))
+		return word & 1U << EVTCHN_FIFO_MASKED;
+	return has_bits(port) && test_bit(port, d->shared_info->evtchn_mask);
 }
 
 void send_guest_vcpu_virq(struct vcpu *v, unsigned int virq)
@@ -121,23 +142,27 @@ void send_guest_vcpu_virq(struct vcpu *v, unsigned int virq)
 	evtchn_port_t port = READ_ONCE(v->evtchn.virq_port[virq]);
 
 	if (port)
-		set_pending(v, port);
+		set_pending(v, evtchn_of(v->domain, port), port);
 }
 
 void send_guest_global_virq(struct domain *d, unsigned int virq)
 {
 	struct vcpu *v = d->vcpu[0];
 	evtchn_port_t port = v ? READ_ONCE(v->evtchn.virq_port[virq]) : 0;
+	struct evtchn *chn;
 
-	if (port)
-		set_pending(notified(d, evtchn_of(d, port)), port);
+	if (port) {
+		chn = evtchn_of(d, port);
+		set_pending(notified(d, chn), chn, port);
+	}
 }
 
 struct vcpu *send_guest_pirq(struct domain *d, evtchn_port_t port)
 {
-	struct vcpu *v = notified(d, evtchn_of(d, port));
+	struct evtchn *chn = evtchn_of(d, port);
+	struct vcpu *v = notified(d, chn);
 
-	set_pending(v, port);
+	set_pending(v, chn, port);
 	return v;
 }
 
@@ -159,10 +184,10 @@ static long evtchn_send(struct domain *d, evtchn_port_t port)
 		port = READ_ONCE(chn->remote_port);
 		remote_chn = remote ? evtchn_of(remote, port) : NULL;
 		if (remote_chn)
-			set_pending(notified(remote, remote_chn), port);
+			set_pending(notified(remote, remote_chn), remote_chn, port);
 		return 0;
 	case ECS_IPI:
-		set_pending(notified(d, chn), port);
+		set_pending(notified(d, chn), chn, port);
 		return 0;
 	case ECS_UNBOUND: /* nobody listens yet: not an error (public/event_channel.h) */
 		return 0;
@@ -185,7 +210,7 @@ int evtchn_poll_begin(struct vcpu *v, const evtchn_port_t *ports, unsigned int n
 		set_bit(v->id,
 			&d->evtchn.polling); /* before the bits are read: see set_pending() */
 	for (unsigned int i = 0; i < nr; i++) {
-		if (test_bit(ports[i], d->shared_info->evtchn_pending)) {
+		if (is_pending(d, ports[i])) {
 			evtchn_poll_end(v);
 			return 1;
 		}
@@ -200,36 +225,119 @@ void evtchn_poll_end(struct vcpu *v)
 
 /* ---- binding and closing: under the lock ---- */
 
-/* A free port, its bucket made if needed: -ENOSPC, -ENOMEM. */
-static int find_free_port(struct domain *d)
-{
-	struct domain_evtchn *e = &d->evtchn;
-	struct evtchn *bucket;
-
-	for (unsigned int port = 1; port < e->valid; port++)
-		if (evtchn_of(d, port)->state == ECS_FREE)
-			return (int)port;
-	if (e->valid == EVTCHN_2L_NR_CHANNELS)
-		return -ENOSPC;
-	bucket = kzalloc(PORTS_PER_BUCKET * sizeof(*bucket));
-	if (!bucket)
-		return -ENOMEM;
-	e->bucket[e->valid / PORTS_PER_BUCKET] = bucket;
-	/* Readers without the lock see the bucket before they see that its ports exist. */
-	__atomic_store_n(&e->valid, e->valid + PORTS_PER_BUCKET, __ATOMIC_RELEASE);
-	return (int)max(e->valid - PORTS_PER_BUCKET, 1U);
-}
-
 /* The port's state becomes s, last: what the state says must be there before. */
 static void set_state(struct evtchn *chn, enum evtchn_state s)
 {
 	__atomic_store_n(&chn->state, s, __ATOMIC_RELEASE);
 }
 
-/* A port that had another use before has no event of that use pending. */
-static void clear_pending(struct domain *d, evtchn_port_t port)
+/* Ports of the first nr buckets are handed out from now on; those of others are all free. */
+static void set_nr_buckets(struct domain_evtchn *e, unsigned int nr)
 {
-	clear_bit(port, d->shared_info->evtchn_pending);
+	e->nr_buckets = nr;
+	for (unsigned int n = TWO_LEVEL_BUCKETS; n < e->valid / PORTS_PER_BUCKET; n++) {
+		uint64_t bit = 1UL << (n % 64);
+
+		e->has_free[n / 64] = (e->has_free[n / 64] & ~bit) | (n < nr ? bit : 0);
+	}
+}
+
+/* Room for more ports. */
+static int add_bucket(struct domain_evtchn *e)
+{
+	unsigned int n = e->valid / PORTS_PER_BUCKET;
+	struct evtchn_bucket *bucket;
+
+	if (n >= e->nr_buckets)
+		return -ENOSPC;
+	bucket = kzalloc(sizeof(*bucket));
+	if (!bucket)
+		return -ENOMEM;
+	memset(bucket->free, 0xff, sizeof(bucket->free));
+	e->bucket[n] = bucket;
+	e->has_free[n / 64] |= 1UL << (n % 64);
+	/* Readers without the lock see the bucket before they see that its ports exist. */
+	__atomic_store_n(&e->valid, e->valid + PORTS_PER_BUCKET, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/*
+ * The first port of a bucket that is free and, in the FIFO ABI, not in a queue still: whoever has that queue may be
+ * gone and would keep the port's new events. *busy: one that is; *tries: how many may yet be looked at.
+ */
+static int free_port_in(struct domain *d, unsigned int n, int *busy, unsigned int *tries)
+{
+	struct evtchn_bucket *bucket = d->evtchn.bucket[n];
+
+	for (unsigned int w = 0; w < ARRAY_SIZE(bucket->free); w++) {
+		for (uint64_t left = bucket->free[w]; left && *tries;
+		     left &= left - 1, (*tries)--) {
+			evtchn_port_t port = n * PORTS_PER_BUCKET + w * 64 + lowest_bit(left);
+			event_word_t word;
+
+			if (!d->evtchn.fifo || !fifo_read_word(d, port, &word) ||
+			    !(word & 1U << EVTCHN_FIFO_LINKED))
+				return (int)port;
+			if (*busy < 0)
+				*busy = (int)port;
+		}
+	}
+	return -1;
+}
+
+static int find_free_port(struct domain *d)
+{
+	struct domain_evtchn *e = &d->evtchn;
+	unsigned int tries = MAX_BUSY_PORTS;
+	int busy = -1, port, rc;
+
+	for (unsigned int w = 0; w < ARRAY_SIZE(e->has_free); w++) {
+		for (uint64_t left = e->has_free[w]; left && tries; left &= left - 1) {
+			port = free_port_in(d, w * 64 + lowest_bit(left), &busy, &tries);
+			if (port >= 0)
+				return port;
+		}
+	}
+	rc = add_bucket(e);
+	if (rc)
+		return busy >= 0 ? busy : rc;
+	return free_port_in(d, e->valid / PORTS_PER_BUCKET - 1, &busy, &(unsigned int){1});
+}
+
+/* Take a free port, with nothing left of an earlier use: -ENOSPC, -ENOMEM. The caller sets its state. */
+static int take_port(struct domain *d)
+{
+	struct domain_evtchn *e = &d->evtchn;
+	int port = find_free_port(d);
+	struct evtchn_bucket *bucket;
+	struct evtchn *chn;
+	unsigned int n;
+
+	if (port < 0)
+		return port;
+	n = port / PORTS_PER_BUCKET;
+	bucket = e->bucket[n];
+	bucket->free[port % PORTS_PER_BUCKET / 64] &= ~(1UL << (port % 64));
+	if (!bucket->free[0] && !bucket->free[1])
+		e->has_free[n / 64] &= ~(1UL << (n % 64));
+	e->open++;
+	chn = evtchn_of(d, port);
+	WRITE_ONCE(chn->notify_vcpu, 0);
+	WRITE_ONCE(chn->priority, EVTCHN_FIFO_PRIORITY_DEFAULT);
+	clear_pending(d, chn, port);
+	return port;
+}
+
+static void give_port(struct domain *d, struct evtchn *chn, evtchn_port_t port)
+{
+	unsigned int n = port / PORTS_PER_BUCKET;
+
+	set_state(chn, ECS_FREE);
+	chn->remote = NULL;
+	WRITE_ONCE(chn->notify_vcpu, 0);
+	d->evtchn.bucket[n]->free[port % PORTS_PER_BUCKET / 64] |= 1UL << (port % 64);
+	d->evtchn.has_free[n / 64] |= 1UL << (n % 64);
+	d->evtchn.open--;
 }
 
 /* The domain that an argument names, if the caller may act for it: itself, or any if privileged. */
@@ -255,14 +363,12 @@ static long alloc_unbound(struct evtchn_alloc_unbound *op)
 	if (rc)
 		return rc;
 	spin_lock(&d->evtchn.lock);
-	port = find_free_port(d);
+	port = take_port(d);
 	rc = port;
 	if (port > 0) {
 		chn = evtchn_of(d, port);
 		chn->remote_domid =
 		    op->remote_dom == DOMID_SELF ? current->domain->id : op->remote_dom;
-		chn->notify_vcpu = 0;
-		clear_pending(d, port);
 		set_state(chn, ECS_UNBOUND);
 		op->port = port;
 		rc = 0;
@@ -300,23 +406,20 @@ static long bind_interdomain(struct evtchn_bind_interdomain *op)
 	remote_chn = evtchn_of(remote, op->remote_port);
 	if (!remote_chn || remote_chn->state != ECS_UNBOUND || remote_chn->remote_domid != d->id)
 		goto out;
-	port = find_free_port(d);
+	port = take_port(d);
 	rc = port;
 	if (port < 0)
 		goto out;
 	chn = evtchn_of(d, port);
 	chn->remote = remote;
 	chn->remote_port = op->remote_port;
-	chn->notify_vcpu = 0;
 	remote_chn->remote = d;
 	remote_chn->remote_port = port;
 	set_state(chn, ECS_INTERDOMAIN);
 	set_state(remote_chn, ECS_INTERDOMAIN);
 	/* Events that the other side sent while nobody was bound are not lost: the new port starts
 	 * pending (public/event_channel.h). */
-	set_bit(port, d->shared_info->evtchn_pending);
-	if (!test_bit(port, d->shared_info->evtchn_mask))
-		select_port(notified(d, chn), port);
+	set_pending(notified(d, chn), chn, port);
 	op->local_port = port;
 	rc = 0;
 out:
@@ -343,16 +446,15 @@ static long bind_virq(struct evtchn_bind_virq *op)
 	rc = -EEXIST;
 	if (v->evtchn.virq_port[virq])
 		goto out;
-	port = find_free_port(d);
+	port = take_port(d);
 	rc = port;
 	if (port < 0)
 		goto out;
 	chn = evtchn_of(d, port);
 	chn->notify_vcpu = op->vcpu;
 	chn->virq = virq;
-	clear_pending(d, port);
 	set_state(chn, ECS_VIRQ);
-	__atomic_store_n(&v->evtchn.virq_port[virq], (uint16_t)port, __ATOMIC_RELEASE);
+	__atomic_store_n(&v->evtchn.virq_port[virq], (evtchn_port_t)port, __ATOMIC_RELEASE);
 	op->port = port;
 	rc = 0;
 out:
@@ -370,12 +472,11 @@ static long bind_ipi(struct evtchn_bind_ipi *op)
 	if (!domain_vcpu(d, op->vcpu))
 		return -ENOENT;
 	spin_lock(&d->evtchn.lock);
-	port = find_free_port(d);
+	port = take_port(d);
 	rc = port;
 	if (port > 0) {
 		chn = evtchn_of(d, port);
 		chn->notify_vcpu = op->vcpu;
-		clear_pending(d, port);
 		set_state(chn, ECS_IPI);
 		op->port = port;
 		rc = 0;
@@ -392,18 +493,17 @@ static long bind_pirq(struct evtchn_bind_pirq *op)
 	long rc;
 
 	spin_lock(&d->evtchn.lock);
-	port = find_free_port(d);
+	port = take_port(d);
 	rc = port;
 	if (port > 0) {
 		chn = evtchn_of(d, port);
 		chn->notify_vcpu = 0;
 		chn->virq = (uint16_t)op->pirq;
-		clear_pending(d, port);
 		set_state(chn, ECS_PIRQ);
 		/* It may come at once. */
 		rc = pirq_bind(d, op->pirq, port, op->flags & BIND_PIRQ__WILL_SHARE);
 		if (rc)
-			set_state(chn, ECS_FREE);
+			give_port(d, chn, port);
 		else
 			op->port = port;
 	}
@@ -412,18 +512,15 @@ static long bind_pirq(struct evtchn_bind_pirq *op)
 }
 
 /* Under the domain's lock, and the peer's. */
-static void close_port(struct domain *d, struct evtchn *chn)
+static void close_port(struct domain *d, struct evtchn *chn, evtchn_port_t port)
 {
 	struct evtchn *peer;
 
 	if (chn->state == ECS_VIRQ) {
 		/* It may have been moved to another vCPU since it was bound. */
-		for (unsigned int i = 0; i < d->max_vcpus; i++) {
-			uint16_t bound = d->vcpu[i]->evtchn.virq_port[chn->virq];
-
-			if (bound && evtchn_of(d, bound) == chn)
+		for (unsigned int i = 0; i < d->max_vcpus; i++)
+			if (d->vcpu[i]->evtchn.virq_port[chn->virq] == port)
 				WRITE_ONCE(d->vcpu[i]->evtchn.virq_port[chn->virq], 0);
-		}
 	} else if (chn->state == ECS_INTERDOMAIN) {
 		/* The other end can be bound again by this domain. */
 		peer = evtchn_of(chn->remote, chn->remote_port);
@@ -433,9 +530,9 @@ static void close_port(struct domain *d, struct evtchn *chn)
 	} else if (chn->state == ECS_PIRQ) {
 		pirq_unbind(d, chn->virq);
 	}
-	set_state(chn, ECS_FREE);
-	chn->remote = NULL;
-	chn->notify_vcpu = 0;
+	/* What it was to tell is of no interest any more; a sender that is late makes a spurious event. */
+	clear_pending(d, chn, port);
+	give_port(d, chn, port);
 }
 
 static long evtchn_close(struct domain *d, evtchn_port_t port)
@@ -458,23 +555,57 @@ static long evtchn_close(struct domain *d, evtchn_port_t port)
 		remote = now_remote;
 	}
 	if (chn->state != ECS_FREE && chn->state != ECS_RESERVED) {
-		close_port(d, chn);
-		clear_pending(d, port);
+		close_port(d, chn, port);
 		rc = 0;
 	}
 	unlock_two(d, remote);
 	return rc;
 }
 
-static long evtchn_reset(domid_t id)
+/*
+ * Close the ports of bucket n, each by itself, so that no lock is held for long. Not under the lock: others may bind
+ * and close meanwhile. Was there any?
+ */
+static bool close_bucket(struct domain *d, unsigned int n)
+{
+	const struct evtchn_bucket *bucket = d->evtchn.bucket[n];
+	bool any = false;
+
+	for (unsigned int w = 0; w < ARRAY_SIZE(bucket->free); w++)
+		for (uint64_t left = ~READ_ONCE(bucket->free[w]); left; left &= left - 1)
+			any |= !evtchn_close(d, n * PORTS_PER_BUCKET + w * 64 + lowest_bit(left));
+	return any;
+}
+
+/*
+ * All ports are closed and the two-level ABI is in force, as when the domain was new. With the FIFO ABI there can be
+ * many ports: in between others get their turn, and the call starts again, over buckets that are closed by then.
+ */
+static long evtchn_reset(domid_t id, vaddr_t arg)
 {
 	struct domain *d;
 	long rc = target_domain(id, &d);
+	bool done;
 
-	/* Bounded: 4,096 ports. Each is closed by itself, so that no lock is held for long. */
-	for (evtchn_port_t port = 1; !rc && port < READ_ONCE(d->evtchn.valid); port++)
-		evtchn_close(d, port);
-	return rc;
+	if (rc)
+		return rc;
+	for (unsigned int n = 0; n < READ_ONCE(d->evtchn.valid) / PORTS_PER_BUCKET; n++) {
+		/* The next start of the call gets further than this one. */
+		if (close_bucket(d, n) && preempt_check())
+			return hypercall_continue(__HYPERVISOR_event_channel_op, 2,
+						  (unsigned long)EVTCHNOP_reset, arg);
+	}
+	spin_lock(&d->evtchn.lock);
+	done = d->evtchn.open == 0;
+	if (done && d->evtchn.fifo) {
+		fifo_disable(d);
+		set_nr_buckets(&d->evtchn, TWO_LEVEL_BUCKETS);
+	}
+	spin_unlock(&d->evtchn.lock);
+	/* The domain goes on binding. It may, but not in here for ever. */
+	return done ? 0
+		    : hypercall_continue(__HYPERVISOR_event_channel_op, 2,
+					 (unsigned long)EVTCHNOP_reset, arg);
 }
 
 static long evtchn_status(struct evtchn_status *op)
@@ -546,15 +677,132 @@ long evtchn_unmask_port(struct domain *d, evtchn_port_t port)
 
 	if (!chn)
 		return -EINVAL;
-	if (test_and_clear_bit(port, d->shared_info->evtchn_mask) &&
-	    test_bit(port, d->shared_info->evtchn_pending))
-		select_port(notified(d, chn), port);
+	if (!READ_ONCE(d->evtchn.fifo) || !fifo_unmask(notified(d, chn), chn, port))
+		two_level_unmask(notified(d, chn), port);
 	return 0;
 }
 
 bool evtchn_port_is_masked(struct domain *d, evtchn_port_t port)
 {
-	return evtchn_of(d, port) && test_bit(port, d->shared_info->evtchn_mask);
+	return evtchn_of(d, port) && is_masked(d, port);
+}
+
+/* ---- the FIFO ABI's own operations ---- */
+
+static void nothing(void *arg)
+{
+}
+
+/* Buckets for as many ports as the FIFO ABI has. */
+static int grow_table(struct domain_evtchn *e)
+{
+	struct evtchn_bucket **larger, **old = e->bucket;
+
+	larger = kzalloc(MAX_EVTCHN_BUCKETS * sizeof(*larger));
+	if (!larger)
+		return -ENOMEM;
+	memcpy(larger, old, TWO_LEVEL_BUCKETS * sizeof(*larger));
+	__atomic_store_n(&e->bucket, larger, __ATOMIC_RELEASE);
+	/* Whoever reads the old one has done so when each CPU has answered: it waits for nothing in between. */
+	smp_call(cpu_online_mask, nothing, NULL);
+	kfree(old);
+	return 0;
+}
+
+/* The domain's first control block: from now on it has the FIFO ABI. Under the lock. */
+static int enable_fifo(struct domain *d)
+{
+	struct domain_evtchn *e = &d->evtchn;
+	int rc = 0;
+
+	if (!e->fifo) {
+		rc = grow_table(e);
+		if (!rc)
+			rc = fifo_create(d);
+		if (rc)
+			return rc;
+	}
+	fifo_enable(d);
+	set_nr_buckets(e, MAX_EVTCHN_BUCKETS);
+	/* A sender that saw the two-level ABI in force has set its bit after this: */
+	smp_call(cpu_online_mask, nothing, NULL);
+	for (evtchn_port_t port = 1; port < min(e->valid, (unsigned int)EVTCHN_2L_NR_CHANNELS);
+	     port++) {
+		struct evtchn *chn = evtchn_of(d, port);
+
+		WRITE_ONCE(chn->priority, EVTCHN_FIFO_PRIORITY_DEFAULT);
+		if (test_and_clear_bit(port, d->shared_info->evtchn_pending) &&
+		    chn->state != ECS_FREE)
+			set_pending(notified(d, chn), chn, port);
+	}
+	return 0;
+}
+
+static long init_control(struct evtchn_init_control *op)
+{
+	struct domain *d = current->domain;
+	struct vcpu *v = domain_vcpu(d, op->vcpu);
+	long rc = 0;
+
+	op->link_bits = EVTCHN_FIFO_LINK_BITS;
+	if (!v)
+		return -ENOENT;
+	if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) ||
+	    !IS_ALIGNED(op->offset, sizeof(uint64_t)))
+		return -EINVAL;
+	if (get_frame_and_type(op->control_gfn, d, PT_WRITABLE))
+		return -EINVAL;
+	spin_lock(&d->evtchn.lock);
+	if (!d->evtchn.fifo || !d->evtchn.fifo->enabled)
+		rc = enable_fifo(d);
+	if (!rc)
+		rc = fifo_set_block(v, op->control_gfn, op->offset);
+	spin_unlock(&d->evtchn.lock);
+	if (rc)
+		put_frame_and_type(op->control_gfn);
+	return rc;
+}
+
+static long expand_array(const struct evtchn_expand_array *op)
+{
+	struct domain *d = current->domain;
+	struct evtchn *chn;
+	unsigned int first;
+	long rc = -EOPNOTSUPP;
+
+	if (get_frame_and_type(op->array_gfn, d, PT_WRITABLE))
+		return d->evtchn.fifo && d->evtchn.fifo->enabled ? -EINVAL : -EOPNOTSUPP;
+	spin_lock(&d->evtchn.lock);
+	if (d->evtchn.fifo && d->evtchn.fifo->enabled)
+		rc = fifo_add_page(d, op->array_gfn, &first);
+	/* Events that came before their port had a word. */
+	for (evtchn_port_t i = 0; !rc && i < WORDS_PER_EVENT_PAGE; i++) {
+		chn = evtchn_of(d, first + i);
+		if (chn && __atomic_exchange_n(&chn->early, false, __ATOMIC_SEQ_CST))
+			set_pending(notified(d, chn), chn, first + i);
+	}
+	spin_unlock(&d->evtchn.lock);
+	if (rc)
+		put_frame_and_type(op->array_gfn);
+	return rc;
+}
+
+static long set_priority(const struct evtchn_set_priority *op)
+{
+	struct domain *d = current->domain;
+	struct evtchn *chn;
+	long rc = -ENOSYS;
+
+	spin_lock(&d->evtchn.lock);
+	chn = evtchn_of(d, op->port);
+	if (!chn || chn->state == ECS_FREE)
+		rc = -EINVAL;
+	else if (d->evtchn.fifo && d->evtchn.fifo->enabled)
+		rc = op->priority > EVTCHN_FIFO_PRIORITY_MIN ? -EINVAL : 0;
+	if (!rc) /* From its next event on. */
+		WRITE_ONCE(chn->priority, op->priority);
+	spin_unlock(&d->evtchn.lock);
+	return rc;
 }
 
 /* ---- the hypercall ---- */
@@ -571,6 +819,9 @@ union evtchn_arg {
 	struct evtchn_bind_vcpu bind_vcpu;
 	struct evtchn_unmask unmask;
 	struct evtchn_reset reset;
+	struct evtchn_init_control init_control;
+	struct evtchn_expand_array expand_array;
+	struct evtchn_set_priority set_priority;
 };
 
 /* Size of each operation's argument; 0: not here. */
@@ -578,7 +829,7 @@ static size_t arg_size(unsigned int cmd, bool *out)
 {
 	*out = cmd == EVTCHNOP_alloc_unbound || cmd == EVTCHNOP_bind_interdomain ||
 	       cmd == EVTCHNOP_bind_virq || cmd == EVTCHNOP_bind_pirq || cmd == EVTCHNOP_bind_ipi ||
-	       cmd == EVTCHNOP_status;
+	       cmd == EVTCHNOP_status || cmd == EVTCHNOP_init_control;
 	switch (cmd) {
 	case EVTCHNOP_alloc_unbound:
 		return sizeof(struct evtchn_alloc_unbound);
@@ -600,12 +851,18 @@ static size_t arg_size(unsigned int cmd, bool *out)
 		return sizeof(struct evtchn_unmask);
 	case EVTCHNOP_reset:
 		return sizeof(struct evtchn_reset);
+	case EVTCHNOP_init_control:
+		return sizeof(struct evtchn_init_control);
+	case EVTCHNOP_expand_array:
+		return sizeof(struct evtchn_expand_array);
+	case EVTCHNOP_set_priority:
+		return sizeof(struct evtchn_set_priority);
 	default:
 		return 0;
 	}
 }
 
-static long perform(unsigned int cmd, union evtchn_arg *a)
+static long perform(unsigned int cmd, union evtchn_arg *a, vaddr_t arg)
 {
 	struct domain *d = current->domain;
 
@@ -628,8 +885,14 @@ static long perform(unsigned int cmd, union evtchn_arg *a)
 		return bind_vcpu(&a->bind_vcpu);
 	case EVTCHNOP_unmask:
 		return evtchn_unmask_port(d, a->unmask.port);
+	case EVTCHNOP_init_control:
+		return init_control(&a->init_control);
+	case EVTCHNOP_expand_array:
+		return expand_array(&a->expand_array);
+	case EVTCHNOP_set_priority:
+		return set_priority(&a->set_priority);
 	default:
-		return evtchn_reset(a->reset.dom);
+		return evtchn_reset(a->reset.dom, arg);
 	}
 }
 
@@ -682,7 +945,7 @@ long do_event_channel_op(unsigned int cmd, vaddr_t arg)
 	}
 	if (copy_from_guest(&a, arg, size))
 		return -EFAULT;
-	rc = perform(cmd, &a);
+	rc = perform(cmd, &a, arg);
 	if (!rc && out && copy_to_guest(arg, &a, size)) {
 		undo(cmd, &a);
 		rc = -EFAULT;
@@ -694,25 +957,44 @@ long do_event_channel_op(unsigned int cmd, vaddr_t arg)
 
 int evtchn_init(struct domain *d)
 {
-	int port;
+	struct domain_evtchn *e = &d->evtchn;
+	int rc;
 
-	spin_lock_init(&d->evtchn.lock);
-	port = find_free_port(d);
-	if (port < 0)
-		return port;
+	spin_lock_init(&e->lock);
+	e->nr_buckets = TWO_LEVEL_BUCKETS;
+	e->bucket = kzalloc(TWO_LEVEL_BUCKETS * sizeof(*e->bucket));
+	if (!e->bucket)
+		return -ENOMEM;
+	rc = add_bucket(e);
+	if (rc) {
+		kfree(e->bucket);
+		e->bucket = NULL;
+		return rc;
+	}
 	/* Port 0 is never handed out: it means "none". */
 	evtchn_of(d, 0)->state = ECS_RESERVED;
+	e->bucket[0]->free[0] &= ~1UL;
 	return 0;
 }
 
 void evtchn_destroy(struct domain *d)
 {
-	for (evtchn_port_t port = 1; port < d->evtchn.valid; port++)
-		evtchn_close(d, port);
+	struct domain_evtchn *e = &d->evtchn;
+	unsigned int buckets = e->valid / PORTS_PER_BUCKET;
+
+	for (unsigned int n = 0; n < buckets; n++)
+		(void)close_bucket(d, n);
 	pirq_destroy(d);
-	for (unsigned int i = 0; i < NR_EVTCHN_BUCKETS; i++)
-		kfree(d->evtchn.bucket[i]);
-	d->evtchn.valid = 0;
+	if (e->fifo) {
+		fifo_disable(d);
+		kfree(e->fifo);
+		e->fifo = NULL;
+	}
+	e->valid = 0;
+	for (unsigned int n = 0; n < buckets; n++)
+		kfree(e->bucket[n]);
+	kfree(e->bucket);
+	e->bucket = NULL;
 }
 
 int map_vcpu_info(struct vcpu *v, mfn_t mfn, unsigned int offset)
@@ -740,7 +1022,7 @@ int map_vcpu_info(struct vcpu *v, mfn_t mfn, unsigned int offset)
 	v->vcpu_info_mfn = mfn;
 	__atomic_store_n(&v->vcpu_info, to, __ATOMIC_SEQ_CST);
 	/* An event may have gone to the old place meanwhile: all count as pending, and the guest looks. */
-	__atomic_store_n(&to->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&to->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST); /* two-level */
 	vcpu_mark_events_pending(v);
 	return 0;
 }
@@ -762,13 +1044,14 @@ void evtchn_dump(struct domain *d)
 	static const char *const names[] = {"free", "reserved", "unbound", "interdomain",
 					    "virq", "ipi",	"pirq"};
 
+	if (d->evtchn.fifo && d->evtchn.fifo->enabled)
+		printk(LOG_ERR "  FIFO, %u event words\n", d->evtchn.fifo->nr_words);
 	for (evtchn_port_t port = 1; port < d->evtchn.valid; port++) {
 		const struct evtchn *chn = evtchn_of(d, port);
 
 		if (chn->state != ECS_FREE && chn->state < ARRAY_SIZE(names))
-			printk("  port %u: %s, vCPU %u, %s%s\n", port, names[chn->state],
-			       chn->notify_vcpu,
-			       test_bit(port, d->shared_info->evtchn_pending) ? "pending" : "idle",
-			       test_bit(port, d->shared_info->evtchn_mask) ? ", masked" : "");
+			printk(LOG_ERR "  port %u: %s, vCPU %u, %s%s\n", port, names[chn->state],
+			       chn->notify_vcpu, is_pending(d, port) ? "pending" : "idle",
+			       is_masked(d, port) ? ", masked" : "");
 	}
 }

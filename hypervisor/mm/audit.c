@@ -125,10 +125,17 @@ static void note_grants(const struct domain *d)
 
 static void note_domain(const struct domain *d)
 {
+	const struct evtchn_fifo *fifo = d->evtchn.fifo;
+
+	for (unsigned int i = 0; i < d->max_vcpus; i++) {
+		note_vcpu(d->vcpu[i]);
+		if (fifo && fifo->queues[i].block_mfn != INVALID_MFN)
+			note(fifo->queues[i].block_mfn, PT_WRITABLE);
+	}
 	if (d->irq.eoi_map)
 		note(virt_to_mfn(d->irq.eoi_map), PT_WRITABLE);
-	for (unsigned int i = 0; i < d->max_vcpus; i++)
-		note_vcpu(d->vcpu[i]);
+	for (unsigned int i = 0; fifo && i < fifo->nr_words / WORDS_PER_EVENT_PAGE; i++)
+		note(virt_to_mfn(fifo->page[i]), PT_WRITABLE);
 	note_grants(d);
 }
 
