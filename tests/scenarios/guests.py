@@ -60,6 +60,8 @@ GUESTS = [
     Guest("timers", cpus=4),
     Guest("platform"),
     Guest("grants"),
+    Guest("pirq"),
+    Guest("pirq", cpus=2),
     Guest("threads"),
     Guest("threads", arguments="overflow", crashes=KILLED),
     Guest("smp-races", cpus=2),
