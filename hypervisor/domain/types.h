@@ -44,16 +44,21 @@ struct domain_mm {
 
 /* How an entry of the table is used; meaningful while uses is not 0. mm/audit.c recounts what it holds. */
 struct grant_active {
-	uint64_t mfn : 40, user : 16,
-	    partial : 1;	/* of the domain's frame; the domain that uses it */
-	uint32_t uses, writers; /* a reference while not 0; one more, with writable type */
+	uint32_t mfn; /* of the domain's frame */
+	domid_t user; /* the domain that uses it */
+	bool partial; /* for copies only */
+	uint32_t uses,
+	    writers; /* not 0: a reference on the frame, with writable type if writers is not */
 };
-#define GRANT_NO_FRAME ((1UL << 40) - 1) /* transitive: the frame is another's, who counts it */
+#define GRANT_NO_FRAME UINT32_MAX /* transitive: the frame is another's, who counts it */
 
 /* What a domain has mapped; its index is the handle. */
 struct grant_mapping {
-	uint64_t mfn : 40, granter : 16, kind : 8; /* kind: GNTMAP_* of what is mapped; 0: free */
-	uint32_t ref;				   /* free: the next free one */
+	uint32_t mfn;
+	domid_t granter;
+	uint16_t kind; /* GNTMAP_* of what is mapped; 0: free */
+	uint32_t ref;  /* free: the next free one plus 1, 0: none */
+	uint32_t unused;
 };
 
 struct domain_grant {

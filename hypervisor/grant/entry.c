@@ -109,64 +109,106 @@ static mfn_t entry_frame_number(const struct domain_grant *t, grant_ref_t ref)
 			       : READ_ONCE(entry_v2(t, ref)->full_page.frame);
 }
 
-/* The references that a takes for a further use; lock held, entry marked. */
-static int hold(struct domain *d, struct grant_active *a, const struct grant_use *u)
+/* What the entry is to be once it is used: a transitive one has no frame of its own. */
+static int hold_transitive(struct grant_active *a, const struct grant_use *u)
 {
-	bool first = !a->uses;
-
-	if (u->transitive || (!first && a->mfn == GRANT_NO_FRAME)) {
-		/* What it was when it was used first it remains. */
-		if (!first && (a->mfn != GRANT_NO_FRAME || !u->transitive))
-			return GNTST_general_error;
-		a->mfn = GRANT_NO_FRAME;
-		return GNTST_okay;
-	}
-	if (first) {
-		mfn_t mfn = entry_frame_number(&d->grant, u->ref);
-
-		if (unlikely(!get_frame(mfn, d)))
-			return GNTST_bad_page;
-		a->mfn = mfn;
-	}
-	if (u->write && !a->writers && unlikely(get_frame_and_type(a->mfn, d, PT_WRITABLE))) {
-		if (first)
-			put_frame(a->mfn);
+	/* What it was when it was used first it remains. */
+	if (a->uses && (a->mfn != GRANT_NO_FRAME || !u->transitive))
 		return GNTST_general_error;
-	}
+	a->mfn = GRANT_NO_FRAME;
 	return GNTST_okay;
 }
 
-static int use_locked(struct domain *d, struct grant_use *u, domid_t user)
+/* The reference that a holds from now on: it has none yet, or one that does not permit writing. */
+static int hold(struct domain *d, struct grant_active *a, const struct grant_use *u)
+{
+	mfn_t mfn = a->uses ? a->mfn : entry_frame_number(&d->grant, u->ref);
+
+	if (u->write) {
+		if (unlikely(!get_writable_frame(mfn, d)))
+			return frame_owner(mfn) == d ? GNTST_general_error : GNTST_bad_page;
+		if (a->uses)
+			put_frame(mfn);
+	} else if (unlikely(!get_frame(mfn, d))) {
+		return GNTST_bad_page;
+	}
+	a->mfn = (uint32_t)mfn;
+	return GNTST_okay;
+}
+
+/* A use of a begins that the entry must permit first; bits are those that its state does not show yet. */
+static int begin(struct domain *d, struct grant_active *a, struct grant_use *u, domid_t user,
+		 uint16_t bits)
 {
 	struct domain_grant *t = &d->grant;
-	struct grant_active *a;
+	int status = t->version == 1
+			 ? mark_v1(entry_v1(t, u->ref), u, user)
+			 : mark_v2(entry_v2(t, u->ref), status_of(t, u->ref), bits, u, user);
+
+	if (unlikely(status))
+		return status;
+	if (unlikely(u->transitive || (a->uses && a->mfn == GRANT_NO_FRAME)))
+		status = hold_transitive(a, u);
+	else if (bits)
+		status = hold(d, a, u);
+	if (unlikely(status))
+		unmark(t, u->ref, bits);
+	return status;
+}
+
+/*
+ * What is asked for nearly always, in few instructions: a whole page by version 1, used by nobody yet. False: it is not
+ * that, or fails, and nothing has changed.
+ */
+static inline bool use_first_v1(struct domain *d, struct grant_active *a, struct grant_use *u,
+				domid_t user)
+{
+	struct grant_entry_v1 *e = entry_v1(&d->grant, u->ref);
+	union head mask = {{GTF_type_mask | GTF_sub_page, (domid_t)~0}};
+	union head wanted = {{GTF_permit_access, user}}, was = read_head(e);
+	uint16_t bits = GTF_reading;
+	mfn_t mfn;
+
+	if (u->write) {
+		mask.h.flags |= GTF_readonly;
+		bits |= GTF_writing;
+	}
+	if (unlikely((was.word & mask.word) != wanted.word))
+		return false;
+	if (unlikely(!__atomic_compare_exchange_n((uint32_t *)e, &was.word, was.word | bits, false,
+						  __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)))
+		return false;
+	mfn = READ_ONCE(e->frame);
+	if (unlikely(!(u->write ? get_writable_frame(mfn, d) : get_frame(mfn, d)))) {
+		unmark(&d->grant, u->ref, bits);
+		return false;
+	}
+	a->mfn = (uint32_t)mfn;
+	a->user = user;
+	a->partial = false;
+	a->uses = u->n;
+	a->writers = u->write ? u->n : 0;
+	d->grant.in_use++;
+	u->mfn = mfn;
+	return true;
+}
+
+static __attribute__((noinline)) int use_checked(struct domain *d, struct grant_active *a,
+						 struct grant_use *u, domid_t user)
+{
+	struct domain_grant *t = &d->grant;
 	uint16_t bits = 0;
 	int status = GNTST_okay;
-
-	if (unlikely(u->ref >= nr_entries(t)))
-		return GNTST_bad_gntref;
-	u->ref = (grant_ref_t)clamp_index(u->ref, nr_entries(t));
-	a = active_of(t, u->ref);
-	u->transitive = false;
-	u->start = 0;
-	u->end = PAGE_SIZE;
 
 	/* In use, it is whose it was; a part of the page stands for no mapping. */
 	if (a->uses && unlikely(a->user != user || (a->partial && !u->copy)))
 		return GNTST_general_error;
 	bits |= a->uses ? 0 : GTF_reading;
 	bits |= u->write && !a->writers ? GTF_writing : 0;
-	if (bits || a->partial)
-		status = t->version == 1
-			     ? mark_v1(entry_v1(t, u->ref), u, user)
-			     : mark_v2(entry_v2(t, u->ref), status_of(t, u->ref), bits, u, user);
+	if (likely(bits) || a->partial)
+		status = begin(d, a, u, user, bits);
 	if (unlikely(status))
 		return status;
-	status = hold(d, a, u);
-	if (unlikely(status)) {
-		unmark(t, u->ref, bits);
-		return status;
-	}
 	if (!a->uses) {
 		a->user = user;
 		a->partial = u->transitive || u->end - u->start != PAGE_SIZE;
@@ -177,6 +219,24 @@ static int use_locked(struct domain *d, struct grant_use *u, domid_t user)
 		a->writers += u->n;
 	u->mfn = a->mfn;
 	return GNTST_okay;
+}
+
+static inline int use_locked(struct domain *d, struct grant_use *u, domid_t user)
+{
+	struct domain_grant *t = &d->grant;
+	struct grant_active *a;
+
+	if (unlikely(u->ref >= nr_entries(t)))
+		return GNTST_bad_gntref;
+	u->ref = (grant_ref_t)clamp_index(u->ref, nr_entries(t));
+	a = active_of(t, u->ref);
+	u->transitive = false;
+	u->start = 0;
+	u->end = PAGE_SIZE;
+
+	if (likely(!a->uses && t->version == 1) && likely(use_first_v1(d, a, u, user)))
+		return GNTST_okay;
+	return use_checked(d, a, u, user);
 }
 
 int grant_use(struct grant_use *u, domid_t user)
@@ -190,6 +250,17 @@ int grant_use(struct grant_use *u, domid_t user)
 	return status;
 }
 
+/* a loses its last use for writing, or its last one. */
+static void release(const struct grant_active *a, uint16_t bits)
+{
+	if (!(bits & GTF_writing))
+		put_frame(a->mfn);
+	else if (a->uses)
+		end_writing(a->mfn);
+	else
+		put_writable_frame(a->mfn);
+}
+
 void grant_unuse(const struct grant_use *u)
 {
 	struct domain_grant *t = &u->granter->grant;
@@ -201,18 +272,14 @@ void grant_unuse(const struct grant_use *u)
 	a->uses -= u->n;
 	if (u->write) {
 		a->writers -= u->n;
-		if (!a->writers) {
-			bits = GTF_writing;
-			if (a->mfn != GRANT_NO_FRAME)
-				put_writable_frame(a->mfn);
-		}
+		bits = a->writers ? 0 : GTF_writing;
 	}
 	if (!a->uses) {
-		bits |= GTF_reading;
 		t->in_use--;
-		if (a->mfn != GRANT_NO_FRAME)
-			put_frame(a->mfn);
+		bits |= GTF_reading;
 	}
+	if (bits && likely(a->mfn != GRANT_NO_FRAME))
+		release(a, bits);
 	/* Last: who sees it may use the frame for something else at once. */
 	if (bits)
 		unmark(t, u->ref, bits);

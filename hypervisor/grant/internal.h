@@ -4,6 +4,7 @@
 #define GRANT_INTERNAL_H
 
 #include "grant/grant.h"
+#include "lib/errno.h"
 #include <public/grant_table.h>
 
 /* ---- entry.c ---- */
@@ -52,13 +53,16 @@ static inline grant_status_t *status_of(const struct domain_grant *t, grant_ref_
 	return &t->status[ref / STATES_PER_FRAME][ref % STATES_PER_FRAME];
 }
 
+/* Elements of a list between two looks at what else there is to do, and mappings taken away by one flush. */
+#define BATCH 32
+
 /* ---- map.c ---- */
 /* The elements of a list from *done on: until all are done (0), the list cannot be read, or it is to be
  * preempted (-EINTR). */
+long grant_map_list(vaddr_t args, unsigned int count, unsigned int *done);
 long grant_unmap_list(vaddr_t args, unsigned int count, bool replace, unsigned int *done);
 
-/* ---- map.c, copy.c, transfer.c: one element; the status is in it ---- */
-void grant_map(struct gnttab_map_grant_ref *op);
+/* ---- copy.c, transfer.c: one element; the status is in it ---- */
 void grant_copy(struct gnttab_copy *op);
 void grant_transfer(struct gnttab_transfer *op);
 void grant_swap(struct gnttab_swap_grant_ref *op);

@@ -15,9 +15,6 @@
 #define MAPPINGS_PER_FRAME (PAGE_SIZE / sizeof(struct grant_mapping))
 #define MAX_MAPPINGS	   (GRANT_MAPPING_FRAMES * MAPPINGS_PER_FRAME)
 
-/* Mappings taken away before one flush of the TLB ends their use. */
-#define UNMAP_BATCH 32
-
 /* ---- handles; mm.lock held ---- */
 
 static struct grant_mapping *mapping_at(const struct domain_grant *t, grant_handle_t handle)
@@ -94,7 +91,9 @@ static uint64_t entry_value(mfn_t mfn, uint32_t flags)
 	if (cpu_features.nx)
 		e |= PTE_NX;
 	/* Bits 9 to 11, then 52 to 62. */
-	return e | (available & 7) << 9 | (available >> 3 & 0x7ff) << 52;
+	if (unlikely(available))
+		e |= (available & 7) << 9 | (available >> 3 & 0x7ff) << 52;
+	return e;
 }
 
 static unsigned int count_kinds(unsigned int kind)
@@ -124,9 +123,8 @@ static int install(struct vcpu *v, struct gnttab_map_grant_ref *op, const struct
 	return GNTST_okay;
 }
 
-void grant_map(struct gnttab_map_grant_ref *op)
+static inline void map_one(struct vcpu *v, struct gnttab_map_grant_ref *op)
 {
-	struct vcpu *v = current;
 	struct grant_use u;
 
 	if (unlikely(!(op->flags & KIND_MAPPED))) {
@@ -134,7 +132,9 @@ void grant_map(struct gnttab_map_grant_ref *op)
 		return;
 	}
 	/* By its number, even if it is the caller. */
-	u.granter = likely(op->dom < DOMID_FIRST_RESERVED) ? domain_by_id(op->dom) : NULL;
+	u.granter = v->domain;
+	if (op->dom != v->domain->id)
+		u.granter = op->dom < DOMID_FIRST_RESERVED ? domain_by_id(op->dom) : NULL;
 	if (unlikely(!u.granter)) {
 		op->status = GNTST_bad_domain;
 		return;
@@ -154,19 +154,37 @@ void grant_map(struct gnttab_map_grant_ref *op)
 		grant_unuse(&u);
 }
 
+long grant_map_list(vaddr_t args, unsigned int count, unsigned int *done)
+{
+	/* What is told: two words, although the caller's half of the first is among them. */
+	enum { OUT = offsetof(struct gnttab_map_grant_ref, dom) };
+	struct gnttab_map_grant_ref op;
+
+	for (; *done < count; ++*done, args += sizeof(op)) {
+		if (unlikely(*done && *done % BATCH == 0) && preempt_check())
+			return -EINTR;
+		if (unlikely(copy_from_guest(&op, args, sizeof(op))))
+			return -EFAULT;
+		map_one(current, &op);
+		if (unlikely(copy_to_guest(args + OUT, (char *)&op + OUT, sizeof(op) - OUT)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
 /* ---- unmap ---- */
 
 /* Mappings that are gone, but whose uses last until the TLBs have been flushed. */
 struct unmapped {
 	unsigned int n;
 	bool flush;
-	struct grant_use use[UNMAP_BATCH];
+	struct grant_use use[BATCH];
 };
 
 /* The use by m's mappings of a kind (GNTMAP_device_map and host_map). */
 static bool use_of(const struct grant_mapping *m, unsigned int kind, struct grant_use *u)
 {
-	u->granter = domain_by_id(m->granter);
+	u->granter = m->granter == current->domain->id ? current->domain : domain_by_id(m->granter);
 	u->ref = m->ref;
 	u->n = (uint16_t)count_kinds(kind);
 	u->write = !(m->kind & GNTMAP_readonly);
@@ -195,7 +213,7 @@ static int take_away(struct vcpu *v, const struct gnttab_unmap_grant_ref *op, ui
 	if (unlikely(!m))
 		return GNTST_bad_handle;
 	if (op->dev_bus_addr && (m->kind & GNTMAP_device_map)) {
-		if (unlikely(op->dev_bus_addr != m->mfn << PAGE_SHIFT))
+		if (unlikely(op->dev_bus_addr != (paddr_t)m->mfn << PAGE_SHIFT))
 			return GNTST_bad_dev_addr;
 		kind |= GNTMAP_device_map;
 	}
@@ -261,7 +279,7 @@ long grant_unmap_list(vaddr_t args, unsigned int count, bool replace, unsigned i
 		vaddr_t at = args + *done * sizeof(op);
 		int16_t *status = replace ? &op.replace.status : &op.unmap.status;
 
-		if (unlikely(*done && *done % UNMAP_BATCH == 0)) {
+		if (unlikely(*done && *done % BATCH == 0)) {
 			end_uses(v->domain, &gone);
 			if (preempt_check()) {
 				rc = -EINTR;
@@ -290,7 +308,7 @@ int grant_release_mappings(struct domain *d, uint32_t *next)
 	struct unmapped gone = {.flush = true};
 	unsigned int looked = 0;
 
-	for (; *next < t->nr_mappings && gone.n < UNMAP_BATCH && looked < 1024; ++*next, looked++) {
+	for (; *next < t->nr_mappings && gone.n < BATCH && looked < 1024; ++*next, looked++) {
 		struct grant_mapping *m = mapping_at(t, *next);
 		unsigned int kind = m->kind & KIND_MAPPED;
 

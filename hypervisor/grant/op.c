@@ -9,11 +9,7 @@
 #include "mm/mm.h"
 #include "pv/pv.h"
 
-/* Elements between two looks at what else there is to do. */
-#define BATCH 32
-
 union element {
-	struct gnttab_map_grant_ref map;
 	struct gnttab_copy copy;
 	struct gnttab_transfer transfer;
 	struct gnttab_swap_grant_ref swap;
@@ -24,9 +20,6 @@ union element {
 static long run(unsigned int cmd, union element *e)
 {
 	switch (cmd) {
-	case GNTTABOP_map_grant_ref:
-		grant_map(&e->map);
-		return 0;
 	case GNTTABOP_copy:
 		grant_copy(&e->copy);
 		return 0;
@@ -64,39 +57,28 @@ static long run_list(unsigned int cmd, vaddr_t args, unsigned int count, size_t 
 	return 0;
 }
 
-static size_t element_size(unsigned int cmd)
+/* Of lists, 0: no such operation on lists. */
+static const uint8_t element_size[] = {
+    [GNTTABOP_map_grant_ref] = sizeof(struct gnttab_map_grant_ref),
+    [GNTTABOP_unmap_grant_ref] = sizeof(struct gnttab_unmap_grant_ref),
+    [GNTTABOP_transfer] = sizeof(struct gnttab_transfer),
+    [GNTTABOP_copy] = sizeof(struct gnttab_copy),
+    [GNTTABOP_unmap_and_replace] = sizeof(struct gnttab_unmap_and_replace),
+    [GNTTABOP_swap_grant_ref] = sizeof(struct gnttab_swap_grant_ref),
+    [GNTTABOP_cache_flush] = sizeof(struct gnttab_cache_flush),
+};
+
+static long list_op(unsigned int cmd, vaddr_t args, unsigned int count, size_t size,
+		    unsigned int *done)
 {
+	size_t out;
+
 	switch (cmd) {
 	case GNTTABOP_map_grant_ref:
-		return sizeof(struct gnttab_map_grant_ref);
-	case GNTTABOP_unmap_grant_ref:
-	case GNTTABOP_unmap_and_replace:
-		return sizeof(struct gnttab_unmap_grant_ref);
-	case GNTTABOP_copy:
-		return sizeof(struct gnttab_copy);
-	case GNTTABOP_transfer:
-		return sizeof(struct gnttab_transfer);
-	case GNTTABOP_swap_grant_ref:
-		return sizeof(struct gnttab_swap_grant_ref);
-	case GNTTABOP_cache_flush:
-		return sizeof(struct gnttab_cache_flush);
-	default:
-		return 0;
-	}
-}
-
-static long list_op(unsigned int cmd, vaddr_t args, unsigned int count, unsigned int *done)
-{
-	size_t size = element_size(cmd), out;
-
-	switch (cmd) {
+		return grant_map_list(args, count, done);
 	case GNTTABOP_unmap_grant_ref:
 	case GNTTABOP_unmap_and_replace:
 		return grant_unmap_list(args, count, cmd == GNTTABOP_unmap_and_replace, done);
-	case GNTTABOP_map_grant_ref:
-		/* Two words, although one half of the first is the caller's. */
-		out = offsetof(struct gnttab_map_grant_ref, dom);
-		break;
 	case GNTTABOP_copy:
 		out = offsetof(struct gnttab_copy, status);
 		break;
@@ -138,17 +120,19 @@ static long single_op(unsigned int cmd, vaddr_t arg, unsigned int count)
 
 long do_grant_table_op(unsigned int cmd, vaddr_t args, unsigned int count)
 {
-	size_t size = element_size(cmd);
 	unsigned int done = 0;
+	size_t size = 0;
 	long rc;
 
 	if (unlikely(count > INT32_MAX))
 		return -EINVAL;
+	if (likely(cmd < ARRAY_SIZE(element_size)))
+		size = element_size[clamp_index(cmd, ARRAY_SIZE(element_size))];
 	if (unlikely(!size))
 		return single_op(cmd, args, count);
 	if (unlikely(!guest_range_ok(args, count * size)))
 		return -EFAULT;
-	rc = list_op(cmd, args, count, &done);
+	rc = list_op(cmd, args, count, size, &done);
 	if (unlikely(rc == -EINTR))
 		return hypercall_continue(__HYPERVISOR_grant_table_op, 3, (unsigned long)cmd,
 					  args + done * size, (unsigned long)(count - done));

@@ -117,9 +117,7 @@ static void note_grants(const struct domain *d)
 			const struct grant_active *a = &d->grant.active[i][k];
 
 			if (a->uses && a->mfn != GRANT_NO_FRAME)
-				note(a->mfn, PT_NONE);
-			if (a->writers && a->mfn != GRANT_NO_FRAME)
-				note(a->mfn, PT_WRITABLE);
+				note(a->mfn, a->writers ? PT_WRITABLE : PT_NONE);
 		}
 }
 

@@ -98,8 +98,10 @@ void put_frame_and_type(mfn_t mfn);
 int share_frame_with_domain(mfn_t mfn, struct domain *d, bool writable);
 void unshare_frame(mfn_t mfn);
 bool shared_frame_is_mapped(mfn_t mfn); /* or held otherwise */
-/* As put_frame_and_type() for what is known to be PT_WRITABLE: no lock. */
+/* As get_frame_and_type() and put_frame_and_type() for PT_WRITABLE alone. */
+bool get_writable_frame(mfn_t mfn, struct domain *d);
 void put_writable_frame(mfn_t mfn);
+void end_writing(mfn_t mfn); /* such a reference becomes one without a type */
 struct domain *frame_owner(mfn_t mfn);
 /* The guest's pin of a table, on behalf of d (dom0's builder). 0, -EINVAL, -EINTR: call again. Lock not held. */
 int pin_table(struct domain *d, mfn_t mfn, enum page_type type);

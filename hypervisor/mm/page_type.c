@@ -28,8 +28,8 @@
  *   a vCPU's registered vcpu_info		1		1 writable
  *   the hypervisor, of a frame it shares (HV)	1		1 writable or read-only
  *   validation that was preempted (below)	1		-
- *   a grant in use (grant/)			1		-
- *   a grant in use for writing			1 more		1 writable
+ *   a grant in use (grant/), for reading		1		-
+ *   a grant in use for writing			1		1 writable
  *
  * Entries hold their references only in tables that are VALID, and in a PARTIAL one below its index.
  * Frames that are not RAM (devices, for privileged domains) have no counts; whether a frame is RAM never
@@ -1001,6 +1001,24 @@ bool unmap_granted(uint64_t *entry, uint64_t val, uint64_t *from)
 		new = write_entry(from, 0, false);
 	put_entry(write_entry(entry, new, false));
 	return true;
+}
+
+bool get_writable_frame(mfn_t mfn, struct domain *d)
+{
+	struct frame *f = frame_of_ram(mfn);
+
+	return likely(f && !d->is_dying) && get_writable(f, d);
+}
+
+void end_writing(mfn_t mfn)
+{
+	struct frame *f = &frame_table[mfn];
+	uint64_t s = frame_state(f);
+
+	do {
+		if (state_type_refs(s) == 1)
+			stamp_now(f);
+	} while (!frame_exchange(f, &s, s - FRAME_TYPE_REF));
 }
 
 void put_writable_frame(mfn_t mfn)
