@@ -12,7 +12,8 @@ debug-hypervisor:
 	@$(MAKE) --no-print-directory -s DEBUG=1 BUILD=$(BUILD)/debug THIRD_PARTY=$(THIRD_PARTY) $(BUILD)/debug/cerne
 
 # Files of Debian's packages, as they are shipped; kept between runs.
-debian-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 busybox-static)
+debian-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 busybox-static \
+	grub-xen-bin xen-hypervisor-4.17-amd64)
 $(debian-files):
 	$(call say,FETCH,$@)
 	$(Q)scripts/fetch-package $(@F) $@
