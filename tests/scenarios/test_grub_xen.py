@@ -15,8 +15,8 @@ import pytest
 
 from linux import DEBIAN
 
-# Lost in hypercalls: rcx and r11 by the instruction, and Xen 4.17 leaves its own values in r10.
-COMPARED = ["rip", "cr2", "rax", "rbx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r12", "r13", "r14", "r15"]
+# Not rdx, where GRUB has just read the clock; not what hypercalls lose: rcx, r11, and in Xen 4.17 r10.
+COMPARED = ["rip", "cr2", "rax", "rbx", "rsi", "rdi", "rbp", "r8", "r9", "r12", "r13", "r14", "r15"]
 
 
 def grub_image(folder):
