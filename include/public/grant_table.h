@@ -276,7 +276,7 @@ typedef struct gnttab_unmap_and_replace gnttab_unmap_and_replace_t;
 DEFINE_XEN_GUEST_HANDLE(gnttab_unmap_and_replace_t);
 
 /*
- * set_version: 1 or 2; count must be 1. Entries but the reserved ones are lost. -EBUSY: grants are in use, or the
+ * set_version: 1 or 2; count should be 1. Entries but the reserved ones are lost. -EBUSY: grants are in use, or the
  * status array is mapped.
  */
 struct gnttab_set_version {
@@ -295,7 +295,7 @@ struct gnttab_get_status_frames {
 typedef struct gnttab_get_status_frames gnttab_get_status_frames_t;
 DEFINE_XEN_GUEST_HANDLE(gnttab_get_status_frames_t);
 
-/* get_version: which version a domain uses. count must be 1. */
+/* get_version: which version a domain uses. count should be 1. */
 struct gnttab_get_version {
 	domid_t dom; /* IN */
 	uint16_t pad;

@@ -60,6 +60,7 @@ GUESTS = [
     Guest("timers", cpus=4),
     Guest("platform"),
     Guest("grants"),
+    Guest("grants", cpus=4),
     Guest("pirq"),
     Guest("pirq", cpus=2),
     Guest("threads"),

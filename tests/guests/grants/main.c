@@ -1049,6 +1049,153 @@ static void grow(void)
 	EXPECT(map(MAX_FRAMES * 512, hole(), GNTMAP_host_map, NULL), GNTST_bad_gntref);
 }
 
+/* ---- several vCPUs ---- */
+
+#define RACERS	   4
+#define RACE_SLOTS 4
+#define RACE_REF   200
+
+static struct {
+	void *page;			  /* granted to us by RACE_REF + slot */
+	unsigned long place[RACERS];	  /* where each vCPU maps it */
+	volatile uint32_t handle[RACERS]; /* plus 1; 0: not mapped */
+} race[RACE_SLOTS];
+static volatile unsigned int maps, unmaps, arrived, racing;
+static unsigned long rounds;
+
+static int quiet_unmap(unsigned long at, grant_handle_t handle)
+{
+	struct gnttab_unmap_grant_ref arg = {.host_addr = at, .handle = handle, .status = 99};
+
+	return op(GNTTABOP_unmap_grant_ref, &arg, 1) ? 99 : arg.status;
+}
+
+/* Map one at our place, or unmap one that we or another vCPU mapped: then both may try. */
+static void map_or_unmap(unsigned int vcpu, uint64_t *state)
+{
+	unsigned int slot = test_random(state) % RACE_SLOTS;
+	unsigned int whose = test_random(state) % 2 ? vcpu : test_random(state) % RACERS;
+	uint32_t handle = race[slot].handle[whose];
+
+	if (handle) {
+		if (quiet_unmap(race[slot].place[whose], handle - 1) == 0) {
+			__atomic_fetch_add(&unmaps, 1, __ATOMIC_SEQ_CST);
+			__atomic_compare_exchange_n(&race[slot].handle[whose], &handle, 0, false,
+						    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		}
+	} else if (whose == vcpu) {
+		struct gnttab_map_grant_ref arg = {.host_addr = race[slot].place[vcpu],
+						   .flags = GNTMAP_host_map,
+						   .ref = RACE_REF + slot,
+						   .dom = self};
+
+		if (test_random(state) % 2)
+			arg.flags |= GNTMAP_readonly;
+		if (op(GNTTABOP_map_grant_ref, &arg, 1) || arg.status)
+			return;
+		__atomic_fetch_add(&maps, 1, __ATOMIC_SEQ_CST);
+		race[slot].handle[vcpu] = arg.handle + 1;
+	}
+}
+
+/* Take the grant back as the public header says, or give it again. */
+static void revoke_or_grant(uint64_t *state)
+{
+	struct grant_entry_v1 *e = &v1[RACE_REF + test_random(state) % RACE_SLOTS];
+	uint16_t flags = e->flags;
+
+	if (!(flags & (GTF_reading | GTF_writing)))
+		__atomic_compare_exchange_n(&e->flags, &flags, flags ? 0 : GTF_permit_access, false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static void race_on(unsigned int vcpu)
+{
+	uint64_t state = 0x9e3779b97f4a7c15 * (vcpu + 1);
+	static struct gnttab_copy copies[RACERS];
+
+	for (unsigned long i = 0; i < rounds; i++) {
+		if (i % 4 == 0)
+			revoke_or_grant(&state);
+		if (i % 8 == 0) {
+			copies[vcpu] =
+			    (struct gnttab_copy){.source = by_ref(RACE_REF + i / 8 % RACE_SLOTS, 0),
+						 .dest = by_ref(RACE_REF, 2048),
+						 .len = 64,
+						 .flags = GNTCOPY_source_gref | GNTCOPY_dest_gref};
+			op(GNTTABOP_copy, &copies[vcpu], 1);
+		}
+		map_or_unmap(vcpu, &state);
+	}
+}
+
+static void race_elsewhere(void *argument)
+{
+	race_on((unsigned long)argument);
+	__atomic_fetch_add(&arrived, 1, __ATOMIC_SEQ_CST);
+	while (racing)
+		cpu_relax();
+	for (;;)
+		hypercall_vcpu_op(VCPUOP_down, (unsigned long)argument, NULL);
+}
+
+/* A vCPU that was late may have unmapped by an old handle what another had mapped at that place. */
+static void clean_up(unsigned int slot, unsigned int vcpu)
+{
+	uint32_t handle = race[slot].handle[vcpu];
+	unsigned long at = race[slot].place[vcpu];
+	uint64_t entry = pte_make(virt_to_mfn(race[slot].page), PTE_READ_ONLY | PTE_US);
+
+	if (!handle)
+		return;
+	for (unsigned int try = 0; try < 3; try++) {
+		int result = quiet_unmap(at, handle - 1);
+
+		unmaps += result == 0;
+		if (result != GNTST_general_error)
+			break;
+		EXPECT(page_set((void *)at, try ? entry | PTE_RW : entry), 0);
+	}
+	page_set((void *)at, 0);
+}
+
+static void races(void)
+{
+	unsigned int count = vcpu_count();
+
+	if (count > RACERS)
+		count = RACERS;
+	if (count < 2) {
+		test_skip("one vCPU only");
+		return;
+	}
+	rounds = test_argument("rounds", 20000);
+	for (unsigned int slot = 0; slot < RACE_SLOTS; slot++) {
+		race[slot].page = page_alloc();
+		for (unsigned int vcpu = 0; vcpu < RACERS; vcpu++)
+			race[slot].place[vcpu] = hole();
+		grant(RACE_REF + slot, self, virt_to_mfn(race[slot].page), GTF_permit_access);
+	}
+	racing = 1;
+	for (unsigned long vcpu = 1; vcpu < count; vcpu++)
+		EXPECT(vcpu_start(vcpu, race_elsewhere, (void *)vcpu, test_stack()), 0);
+	race_on(0);
+	while (arrived != count - 1)
+		cpu_relax();
+	for (unsigned int slot = 0; slot < RACE_SLOTS; slot++)
+		for (unsigned int vcpu = 0; vcpu < RACERS; vcpu++)
+			clean_up(slot, vcpu);
+	racing = 0;
+	printk("%u maps\n", maps);
+	/* Each mapping was taken away once, and nothing is in use. */
+	EXPECT(unmaps, maps);
+	for (unsigned int slot = 0; slot < RACE_SLOTS; slot++) {
+		EXPECT(v1[RACE_REF + slot].flags & (GTF_reading | GTF_writing), 0);
+		EXPECT(page_read_only(race[slot].page), 0);
+		memset(v1 + RACE_REF + slot, 0, sizeof(*v1));
+	}
+}
+
 /* For the audit that follows: a mapping, one of which the entry is gone, and a device's. */
 static void left_in_use(void)
 {
@@ -1098,6 +1245,7 @@ static const struct test tests[] = {
     {"swap-v2", swap_v2},
     {"back-to-v1", back_to_v1},
     {"grow", grow},
+    {"races", races},
     {"left-in-use", left_in_use},
 };
 
