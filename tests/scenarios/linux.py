@@ -24,10 +24,10 @@ echo INIT REACHED
 exec setsid cttyhack sh
 """
 
-# What a kernel says when something is wrong. The last of the line is what it is about.
+# What kernel and hypervisor say when something is wrong or missing, but for UEFI's runtime services (platform_op 49).
 BAD = re.compile(r"^.*(?:\bBUG\b|\bOops\b|WARNING: CPU|Call Trace|general protection|xen map irq failed|"
                  r"nobody cared|soft lockup|blocked for more|unable to handle|"
-                 r"INSMOD FAILED).*$", re.M)
+                 r"xen_mcelog: Failed|mce: Unable|(?<!platform_op 49) is not implemented|INSMOD FAILED).*$", re.M)
 
 
 @functools.cache
