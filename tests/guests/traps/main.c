@@ -7,25 +7,20 @@
 #define RFLAGS_IF 0x200
 #define KERNEL_CS (FLAT_KERNEL_CS & ~3)
 
-/* An instruction that traps, at a label of its own. */
-#define FAULT(name, instructions)                                                      \
-	extern const char name##_at[];                                                 \
-	static __attribute__((noinline, noclone)) void name(void *argument)            \
-	{                                                                              \
-		__asm__ volatile(".globl " #name "_at\n" #name "_at:\n\t" instructions \
-				 : "+D"(argument)                                      \
-				 :                                                     \
-				 : "rax", "rcx", "rdx", "memory", "cc");               \
-	}
+/* Functions that trap at a label of their own; in assembly, so that there is one of each. */
+#define FAULT(name, instructions)      \
+	void name(void *argument);     \
+	extern const char name##_at[]; \
+	__asm__(".text\n" #name ":\n" #name "_at:\n\t" instructions "\n\tret\n")
 
-FAULT(divide, "divl zero_for_divide(%%rip)")
-FAULT(undefined, "ud2")
-FAULT(breakpoint, "int3")
-FAULT(read_byte, "movb (%%rdi), %%al")
-FAULT(write_byte, "movb $0, (%%rdi)")
-FAULT(stack_fault, "pushq %%rbp; movq %%rdi, %%rbp; movq 0(%%rbp), %%rax; popq %%rbp")
-FAULT(load_selector, "movw %%di, %%ds")
-FAULT(halt_in_user, "hlt")
+FAULT(divide, "divl zero_for_divide(%rip)");
+FAULT(undefined, "ud2");
+FAULT(breakpoint, "int3");
+FAULT(read_byte, "movb (%rdi), %al");
+FAULT(write_byte, "movb $0, (%rdi)");
+FAULT(stack_fault, "pushq %rbp; movq %rdi, %rbp; movq 0(%rbp), %rax; popq %rbp");
+FAULT(load_selector, "movw %di, %ds");
+FAULT(halt_in_user, "hlt");
 
 uint32_t zero_for_divide;
 
