@@ -115,5 +115,5 @@ def test_linux_large(machine):
         linux = Linux(m)
         total = int(re.search(r"MemTotal:\s+(\d+)", linux.run("cat /proc/meminfo")).group(1))
         assert total > 3200 << 10
-        linux.run("dd if=/dev/zero of=/big bs=1M count=2048 && rm /big")
+        linux.run("dd if=/dev/zero of=/big bs=1M count=1536 && rm /big")
         linux.poweroff()
