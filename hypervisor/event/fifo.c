@@ -261,9 +261,12 @@ int fifo_set_block(struct vcpu *v, mfn_t mfn, unsigned int offset)
 	if (q->block_mfn != INVALID_MFN)
 		return -EINVAL;
 	spin_lock(&q->lock);
-	/* Ports that were linked before the guest could look. */
+	/* Ports that were linked before the guest could look. Its page is not touched beyond that. */
 	ready = q->early.ready;
-	memcpy(block, &q->early, sizeof(*block));
+	for (uint32_t left = ready; left; left &= left - 1)
+		WRITE_ONCE(block->head[lowest_bit(left)], q->early.head[lowest_bit(left)]);
+	if (ready)
+		__atomic_fetch_or(&block->ready, ready, __ATOMIC_SEQ_CST);
 	q->block = block;
 	q->block_mfn = mfn;
 	spin_unlock(&q->lock);
