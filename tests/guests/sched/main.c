@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * sched_op: yield, block, poll, and bad arguments. With an argument (crash, reboot, suspend, watchdog, unknown)
- * it ends the domain in that way, for the scenario to see.
+ * it ends the domain in that way, for the scenario to see; with bark it lets a watchdog do that.
  */
 #include "../test.h"
 
@@ -192,6 +192,56 @@ static void remote_shutdown(void)
 	EXPECT(hypercall_sched_op(SCHEDOP_remote_shutdown, &op), -ESRCH);
 }
 
+static long watchdog(uint32_t id, uint32_t timeout)
+{
+	struct sched_watchdog op = {.id = id, .timeout = timeout};
+
+	return hypercall_sched_op(SCHEDOP_watchdog, &op);
+}
+
+/* Two of them; none runs out here. */
+static void watchdogs(void)
+{
+	EXPECT(watchdog(1, 100), -EINVAL);
+	EXPECT(watchdog(1, 0), -EINVAL);
+	EXPECT(watchdog(0, 100), 1);
+	EXPECT(watchdog(0, 100), 2);
+	EXPECT(watchdog(0, 100), -ENOSPC);
+	EXPECT(watchdog(1, 200), 0);
+	EXPECT(watchdog(1, 0), 0);
+	EXPECT(watchdog(1, 100), -EINVAL);
+	EXPECT(watchdog(0, ~0u), 1);
+	EXPECT(watchdog(3, 1), -EINVAL);
+	EXPECT(watchdog(~0u, 1), -EINVAL);
+	EXPECT(watchdog(1, 0), 0);
+	EXPECT(watchdog(2, 0), 0);
+	EXPECT(hypercall_sched_op(SCHEDOP_watchdog, (void *)NOT_MAPPED), -EFAULT);
+}
+
+static long pin(int32_t cpu)
+{
+	struct sched_pin_override op = {.pcpu = cpu};
+
+	return hypercall_sched_op(SCHEDOP_pin_override, &op);
+}
+
+static void pin_override(void)
+{
+	EXPECT(pin(-1), -EINVAL);
+	EXPECT(pin(0), 0);
+	EXPECT(pin(0), -EBUSY);
+	EXPECT(pin(-1), 0);
+	EXPECT(pin(4000), -EINVAL);
+	EXPECT(pin(0x7fffffff), -EINVAL);
+	/* To and fro, where there is another CPU. */
+	if (vcpu_count() < 2)
+		return;
+	for (int i = 0; i < 100; i++) {
+		EXPECT(pin(i & 1), 0);
+		EXPECT(pin(-1), 0);
+	}
+}
+
 static void compat(void)
 {
 	EXPECT(hypercall_sched_op_compat(SCHEDOP_yield, 0), 0);
@@ -209,6 +259,8 @@ static const struct test tests[] = {
     {"bad pointers", bad_pointers},
     {"unknown commands", unknown_commands},
     {"shutdown of another domain", remote_shutdown},
+    {"watchdogs", watchdogs},
+    {"pin to a CPU", pin_override},
     {"the oldest form", compat},
 };
 
@@ -228,6 +280,11 @@ void guest_main(void)
 			printk("shutdown with reason %u\n", ends[i].reason);
 			shutdown(ends[i].reason);
 		}
+	}
+	if (test_argument_word("bark")) {
+		printk("watchdog %ld is not fed\n", watchdog(0, 1));
+		for (;;)
+			hypercall_sched_op(SCHEDOP_yield, NULL);
 	}
 	test_main("sched", tests, COUNT_OF(tests));
 }
