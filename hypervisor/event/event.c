@@ -795,8 +795,10 @@ static long set_priority(const struct evtchn_set_priority *op)
 
 	spin_lock(&d->evtchn.lock);
 	chn = evtchn_of(d, op->port);
-	if (!chn || chn->state == ECS_FREE)
+	if (!chn)
 		rc = -EINVAL;
+	else if (chn->state == ECS_FREE || chn->state == ECS_RESERVED)
+		rc = -EACCES;
 	else if (d->evtchn.fifo && d->evtchn.fifo->enabled)
 		rc = op->priority > EVTCHN_FIFO_PRIORITY_MIN ? -EINVAL : 0;
 	if (!rc) /* From its next event on. */

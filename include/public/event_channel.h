@@ -192,7 +192,7 @@ struct evtchn_expand_array {
 };
 typedef struct evtchn_expand_array evtchn_expand_array_t;
 
-/* set_priority: the queue of a channel. -ENOSYS: the domain has the two-level form. */
+/* set_priority: the queue of a channel. -ENOSYS: the domain has the two-level form; -EACCES: a closed channel. */
 struct evtchn_set_priority {
 	evtchn_port_t port; /* IN */
 	uint32_t priority;  /* IN: EVTCHN_FIFO_PRIORITY_MAX to _MIN */

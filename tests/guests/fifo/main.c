@@ -161,6 +161,7 @@ static void set_up_bad(void)
 static void set_up(void)
 {
 	struct evtchn_expand_array e = {.array_gfn = virt_to_mfn(page_root)};
+	evtchn_port_t port;
 
 	for (unsigned int i = 0; i < vcpus; i++) {
 		char *page = page_alloc();
@@ -175,7 +176,12 @@ static void set_up(void)
 	e.array_gfn = 0x210;
 	EXPECT(op(EVTCHNOP_expand_array, &e), -EINVAL);
 	EXPECT(expand(), 0);
-	EXPECT(set_priority(1, EVTCHN_FIFO_PRIORITY_MIN + 1), -EINVAL);
+	port = bind_ipi(0);
+	EXPECT(set_priority(port, EVTCHN_FIFO_PRIORITY_MIN + 1), -EINVAL);
+	EXPECT(set_priority(port, ~0u), -EINVAL);
+	EXPECT(set_priority(port, EVTCHN_FIFO_PRIORITY_MIN), 0);
+	EXPECT(event_close(port), 0);
+	EXPECT(set_priority(port, 1), -EACCES);
 	EXPECT(set_priority(EVTCHN_FIFO_NR_CHANNELS, 1), -EINVAL);
 }
 

@@ -206,7 +206,8 @@ static void watchdogs(void)
 	EXPECT(watchdog(1, 0), -EINVAL);
 	EXPECT(watchdog(0, 100), 1);
 	EXPECT(watchdog(0, 100), 2);
-	EXPECT(watchdog(0, 100), -ENOSPC);
+	/* 32 bits of it on real Xen. */
+	EXPECT((int)watchdog(0, 100), -ENOSPC);
 	EXPECT(watchdog(1, 200), 0);
 	EXPECT(watchdog(1, 0), 0);
 	EXPECT(watchdog(1, 100), -EINVAL);
@@ -234,8 +235,9 @@ static void pin_override(void)
 	EXPECT(pin(4000), -EINVAL);
 	EXPECT(pin(0x7fffffff), -EINVAL);
 	/* To and fro, where there is another CPU. */
-	if (vcpu_count() < 2)
+	if (pin(1) == -EINVAL)
 		return;
+	EXPECT(pin(-1), 0);
 	for (int i = 0; i < 100; i++) {
 		EXPECT(pin(i & 1), 0);
 		EXPECT(pin(-1), 0);
