@@ -64,7 +64,10 @@ GUESTS = [
     Guest("timers", cpus=4),
     Guest("platform"),
     Guest("grants"),
-    Guest("grants", cpus=4),
+    Guest("grants", "rounds=2000", cpus=2),
+    # Four CPUs on two, each of whose flushes waits for all: few rounds.
+    Guest("grants", "rounds=1000", cpus=4),
+    Guest("grants", cpus=4, seconds=900, long=True),
     Guest("pirq"),
     Guest("pirq", cpus=2),
     Guest("threads"),
