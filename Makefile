@@ -37,7 +37,7 @@ include Rules.mk
 .DEFAULT_GOAL := all
 .PHONY: all help run iso clean distclean setup-build setup-run setup-test
 
-all: $(BUILD)/cerne $(BUILD)/dom0 ## build the hypervisor and dom0
+all: $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/cerne.iso ## build the hypervisor, dom0 and the bootable image
 
 include $(wildcard hypervisor/build.mk guest/build.mk dom0-tools/build.mk tests/*/build.mk scripts/build.mk)
 
