@@ -104,8 +104,7 @@ void firmware_info_init(void);
 
 /* ELF64 PV kernel image with Xen notes (elf.c): pure, host-tested and fuzzed. */
 struct elf_note_info {
-	uint64_t entry, virt_base, paddr_offset, hypercall_page, init_p2m, mod_start_pfn,
-	    hv_start_low;
+	uint64_t entry, virt_base, paddr_offset, hypercall_page, init_p2m;
 	uint64_t supported_features; /* bit per XENFEAT_* */
 	bool has_entry, has_hypercall_page, has_init_p2m, mod_start_pfn_ok, has_supported_features;
 	char guest_os[32], xen_version[16], loader[16], features[256];

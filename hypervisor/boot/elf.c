@@ -143,10 +143,6 @@ static const char *take_note(struct elf_note_info *info, uint32_t type, const ui
 			return "its note about the address offset is malformed";
 		info->paddr_offset = value;
 		break;
-	case XEN_ELFNOTE_HV_START_LOW:
-		if (number)
-			info->hv_start_low = value;
-		break;
 	case XEN_ELFNOTE_INIT_P2M:
 		if (!number)
 			return "its note about the frame list is malformed";

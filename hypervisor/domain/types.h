@@ -152,8 +152,6 @@ struct vcpu_pv {
 	uint16_t kernel_ss;
 	uint64_t kernel_sp;
 	struct pv_callback event, failsafe, syscall, syscall32, sysenter, nmi;
-	uint16_t event_cs,
-	    failsafe_cs; /* always flat kernel cs in 64-bit guests; kept for get context */
 	struct pv_trap trap[256];
 	uint64_t ctrlreg[8]; /* the guest's view: 0 (TS, ...), 2, 4 */
 	uint64_t debugreg[8];
@@ -169,7 +167,6 @@ struct vcpu_pv {
 	    iopl;      /* 0..3, as the guest kernel set it: privilege for in/out/cli of ring 3 */
 	vaddr_t iobmp; /* guest address of its I/O permission bitmap */
 	unsigned int iobmp_bits;
-	bool fpu_dirty; /* the guest's CR0.TS view is off */
 	bool nmi_pending;
 	bool nmi_masked;   /* an NMI handler runs: until the next iret hypercall */
 	bool nmi_deferred; /* another NMI came meanwhile */
@@ -201,10 +198,8 @@ struct vcpu_time {
 
 /* Why a vCPU doesn't run: bits of vcpu.pause_flags, atomic. Runs only when all are 0. */
 #define VPF_BLOCKED 0 /* sched_op block/poll */
-#define VPF_POLLING 1 /* with VPF_BLOCKED: in sched_op poll */
 #define VPF_DOWN    2 /* vcpu_op down, or never initialised */
 #define VPF_DOMAIN  3 /* the domain is paused, shut down or dying */
-#define VPF_PARKED  4 /* being stopped for vcpu_stop_sync() */
 
 struct vcpu {
 	unsigned int id;

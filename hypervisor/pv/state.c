@@ -9,7 +9,6 @@ int vcpu_pv_init(struct vcpu *v)
 	v->pv.kernel_mode = true;
 	v->pv.kernel_ss = FLAT_KERNEL_SS;
 	v->pv.event.mask_events = true;
-	v->pv.event_cs = v->pv.failsafe_cs = FLAT_KERNEL_CS;
 	v->pv.debugreg[6] = DR6_RESET;
 	v->pv.debugreg[7] = DR7_RESET;
 	v->pv.xcr0 = cpu_features.xcr0;

@@ -68,8 +68,7 @@ static enum runstate stopped_state(const struct vcpu *v)
 
 	if (!flags)
 		return VCPU_RUNNABLE;
-	return flags & (1UL << VPF_BLOCKED) && !(flags & ~(3UL << VPF_BLOCKED)) ? VCPU_BLOCKED
-										: VCPU_OFFLINE;
+	return flags == 1UL << VPF_BLOCKED ? VCPU_BLOCKED : VCPU_OFFLINE;
 }
 
 /* ---- the queue: under its lock ---- */
