@@ -29,3 +29,15 @@ $(BUILD)/tests/bench/first: $(BUILD)/tests/bench/first.o $(guest-lds)
 .PHONY: bench
 bench: $(HYPERVISOR) $(bench-guests) $(if $(filter $(BUILD)/cerne,$(HYPERVISOR)),$(BUILD)/dom0) ## count instructions of every operation, and compare
 	@BUILD='$(BUILD)' $(PYTHON) tests/bench/bench $(if $(OPTIONS),--options '$(OPTIONS)') $(HYPERVISOR)
+
+# An ordinary program of Linux, with the host's libc: the first and only one of the Linux that is measured.
+$(BUILD)/tests/bench/linux-init: tests/bench/linux-init.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -static $< -o $@
+
+bench-xen-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 xen-hypervisor-4.17-amd64)
+
+.PHONY: bench-xen
+bench-xen: $(BUILD)/cerne $(BUILD)/tests/bench/linux-init $(bench-xen-files) ## the same Linux as dom0 here and on the real Xen, in instructions
+	@BUILD='$(BUILD)' THIRD_PARTY='$(THIRD_PARTY)' $(PYTHON) tests/bench/bench-xen $(BUILD)/cerne
