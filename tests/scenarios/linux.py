@@ -8,6 +8,7 @@ import glob
 import gzip
 import os
 import re
+import subprocess
 
 import machine as machine_module
 
@@ -84,11 +85,37 @@ class Archive:
         return bytes(self.data)
 
 
-def make_initrd(file, modules=()):
-    """Write an initrd that loads some modules and ends in a shell."""
+def package_program(package, path, folder):
+    """A program of a package with the shared libraries that it needs, as extra files for an initrd: name, file.
+
+    The libraries come from other packages under third-party/debian; `folder` is where the program finds itself.
+    """
+    program = os.path.join(DEBIAN, package, path)
+    libraries = {}
+    for file in glob.glob(os.path.join(DEBIAN, "lib*/**/*.so*"), recursive=True) + \
+            glob.glob(os.path.join(DEBIAN, "zlib1g/**/*.so*"), recursive=True):
+        libraries.setdefault(os.path.basename(file), file)
+    files = {f"{folder}/{os.path.basename(path)}": program}
+    todo = [program]
+    while todo:
+        dynamic = subprocess.run(["readelf", "-d", "-l", todo.pop()], check=True, capture_output=True, text=True).stdout
+        for name in re.findall(r"\(NEEDED\).*\[(.*)\]|interpreter: /lib64/(.*)\]", dynamic):
+            name = "".join(name)
+            target = f"lib64/{name}" if name.startswith("ld-") else f"lib/{name}"
+            if target not in files:
+                files[target] = libraries[name]
+                todo.append(libraries[name])
+    return files
+
+
+def make_initrd(file, modules=(), files=None):
+    """Write an initrd that loads some modules and ends in a shell; files: more of them, name to source."""
     archive = Archive()
-    for folder in ("bin", "dev", "lib", "proc", "sys"):
+    for folder in ("bin", "dev", "lib", "lib64", "proc", "sys", "tmp"):
         archive.add(folder, 0o40755)
+    for name, source in (files or {}).items():
+        with open(source, "rb") as f:
+            archive.add(name, 0o100755, f.read())
     with open(os.path.join(DEBIAN, "busybox-static/bin/busybox"), "rb") as f:
         archive.add("bin/busybox", 0o100755, f.read())
     order = with_dependencies(modules)
@@ -133,11 +160,11 @@ class Linux:
         assert "reboot: Power down" in self.machine.output(), "Linux did not find the machine's power switch"
 
 
-def linux_machine(make, machine_args, arguments="", modules=(), cmdline="", memory="dom0_mem=384M"):
+def linux_machine(make, machine_args, arguments="", modules=(), cmdline="", memory="dom0_mem=384M", files=None):
     """A machine whose first domain is this Linux; make: the fixture `machine`."""
     os.makedirs(os.path.join(machine_module.BUILD, "scenarios"), exist_ok=True)
     initrd = os.path.join(machine_module.BUILD, "scenarios", f"initrd-{os.getpid()}.gz")
-    make_initrd(initrd, modules)
+    make_initrd(initrd, modules, files)
     try:
         return make(cmdline=f"{memory} {cmdline}".strip(),
                     modules=[(kernel(), f"console=hvc0 {arguments}".strip()), (initrd, "")], **machine_args)
