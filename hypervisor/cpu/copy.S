@@ -44,6 +44,27 @@ ENTRY(clear_user)
 	FIXUP(1b, user_fault)
 END(clear_user)
 
+/* int get_user_u32(uint32_t *dst, const uint32_t *src) */
+ENTRY(get_user_u32)
+	STAC
+1:	mov	(%rsi), %eax
+	CLAC
+	mov	%eax, (%rdi)
+	xor	%eax, %eax
+	ret
+	FIXUP(1b, user_fault)
+END(get_user_u32)
+
+/* int put_user_u32(uint32_t *dst, uint32_t value) */
+ENTRY(put_user_u32)
+	STAC
+1:	mov	%esi, (%rdi)
+	CLAC
+	xor	%eax, %eax
+	ret
+	FIXUP(1b, user_fault)
+END(put_user_u32)
+
 /* int get_user_u64(uint64_t *dst, const uint64_t *src) */
 ENTRY(get_user_u64)
 	STAC

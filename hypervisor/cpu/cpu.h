@@ -165,7 +165,9 @@ void smp_run_alone(void (*fn)(void *arg), void *arg);
 int copy_from_guest(void *dst, vaddr_t src, size_t len);
 int copy_to_guest(vaddr_t dst, const void *src, size_t len);
 int clear_guest(vaddr_t dst, size_t len);
-/* For one aligned 64-bit word. */
+/* For one word, in one access if it is aligned. */
+int get_guest_u32(uint32_t *dst, vaddr_t src);
+int put_guest_u32(vaddr_t dst, uint32_t value);
 int get_guest_u64(uint64_t *dst, vaddr_t src);
 int put_guest_u64(vaddr_t dst, uint64_t value);
 /* MSR that may not exist: 0 or -EFAULT. */

@@ -7,6 +7,8 @@
 
 int copy_user(void *dst, const void *src, size_t len);
 int clear_user(void *dst, size_t len);
+int get_user_u32(uint32_t *dst, const uint32_t *src);
+int put_user_u32(uint32_t *dst, uint32_t value);
 int get_user_u64(uint64_t *dst, const uint64_t *src);
 int put_user_u64(uint64_t *dst, uint64_t value);
 int copy_safe(void *dst, const void *src, size_t len);
@@ -41,6 +43,20 @@ int clear_guest(vaddr_t dst, size_t len)
 	if (unlikely(!range_ok(dst, len)))
 		return -EFAULT;
 	return clear_user((void *)dst, len);
+}
+
+int get_guest_u32(uint32_t *dst, vaddr_t src)
+{
+	if (unlikely(!range_ok(src, sizeof(*dst))))
+		return -EFAULT;
+	return get_user_u32(dst, (const uint32_t *)src);
+}
+
+int put_guest_u32(vaddr_t dst, uint32_t value)
+{
+	if (unlikely(!range_ok(dst, sizeof(value))))
+		return -EFAULT;
+	return put_user_u32((uint32_t *)dst, value);
 }
 
 int get_guest_u64(uint64_t *dst, vaddr_t src)

@@ -53,11 +53,10 @@ void vcpu_mark_events_pending(struct vcpu *v)
 }
 
 /* End the wait of vCPUs that poll this port, which has become pending. */
-static void wake_pollers(struct domain *d, evtchn_port_t port)
+static __attribute__((noinline)) void wake_pollers(struct domain *d, evtchn_port_t port,
+						   uint64_t polling)
 {
-	uint64_t polling = __atomic_load_n(&d->evtchn.polling, __ATOMIC_SEQ_CST);
-
-	for (; unlikely(polling); polling &= polling - 1) {
+	for (; polling; polling &= polling - 1) {
 		struct vcpu *v = d->vcpu[lowest_bit(polling)];
 		evtchn_port_t wanted = READ_ONCE(v->evtchn.poll_port);
 
@@ -105,9 +104,14 @@ static void two_level_unmask(struct vcpu *v, evtchn_port_t port)
 /* v: whom the port notifies. */
 static void set_pending(struct vcpu *v, struct evtchn *chn, evtchn_port_t port)
 {
+	uint64_t polling;
+
 	if (!READ_ONCE(v->domain->evtchn.fifo) || !fifo_set_pending(v, chn, port))
 		two_level_set_pending(v, port);
-	wake_pollers(v->domain, port);
+	/* After the port's bits: see evtchn_poll_begin(). */
+	polling = __atomic_load_n(&v->domain->evtchn.polling, __ATOMIC_SEQ_CST);
+	if (unlikely(polling))
+		wake_pollers(v->domain, port, polling);
 }
 
 /* A port that had another use before has no event of that use pending. */
@@ -925,20 +929,15 @@ static void undo(unsigned int cmd, const union evtchn_arg *a)
 	}
 }
 
-long do_event_channel_op(unsigned int cmd, vaddr_t arg)
+/* All but send: apart from it, for what they save on the stack. */
+static __attribute__((noinline)) long other_op(unsigned int cmd, vaddr_t arg)
 {
 	union evtchn_arg a;
-	struct evtchn_send send;
 	static unsigned long told;
 	bool out;
 	size_t size;
 	long rc;
 
-	if (likely(cmd == EVTCHNOP_send)) {
-		if (copy_from_guest(&send, arg, sizeof(send)))
-			return -EFAULT;
-		return evtchn_send(current->domain, send.port);
-	}
 	size = arg_size(cmd, &out);
 	if (!size) {
 		if (!test_and_set_bit(cmd & 63, &told))
@@ -953,6 +952,17 @@ long do_event_channel_op(unsigned int cmd, vaddr_t arg)
 		rc = -EFAULT;
 	}
 	return rc;
+}
+
+long do_event_channel_op(unsigned int cmd, vaddr_t arg)
+{
+	evtchn_port_t port;
+
+	if (unlikely(cmd != EVTCHNOP_send))
+		return other_op(cmd, arg);
+	if (get_guest_u32(&port, arg + offsetof(struct evtchn_send, port)))
+		return -EFAULT;
+	return evtchn_send(current->domain, port);
 }
 
 /* ---- a domain's and a vCPU's part ---- */

@@ -151,7 +151,7 @@ static int list_begin(unsigned int *count, vaddr_t pdone, unsigned int *done)
 static long list_end(vaddr_t pdone, unsigned int done, long rc)
 {
 	if (pdone)
-		(void)copy_to_guest(pdone, &done, sizeof(done));
+		(void)put_guest_u32(pdone, done);
 	return rc;
 }
 

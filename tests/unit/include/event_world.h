@@ -64,6 +64,11 @@ int copy_from_guest(void *dst, vaddr_t src, size_t len)
 	return 0;
 }
 
+int get_guest_u32(uint32_t *dst, vaddr_t src)
+{
+	return copy_from_guest(dst, src, sizeof(*dst));
+}
+
 int copy_to_guest(vaddr_t dst, const void *src, size_t len)
 {
 	if (!dst)

@@ -166,6 +166,11 @@ int copy_to_guest(vaddr_t dst, const void *src, size_t len)
 	return 0;
 }
 
+int put_guest_u32(vaddr_t dst, uint32_t value)
+{
+	return copy_to_guest(dst, &value, sizeof(value));
+}
+
 int get_guest_u64(uint64_t *dst, vaddr_t src)
 {
 	return copy_from_guest(dst, src, sizeof(*dst));
