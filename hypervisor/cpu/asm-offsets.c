@@ -29,6 +29,9 @@ void asm_offsets(void)
 	REG(cs, cs);
 	REG(rflags, rflags);
 	REG(rsp, rsp);
+	REG(ss, ss);
+	REG(rcx, rcx);
+	REG(r11, r11);
 	REG(end, es); /* above what the CPU pushes */
 
 	DEFINE(CPU_INFO_softirq_pending, offsetof(struct cpu_info, softirq_pending));

@@ -178,7 +178,7 @@ END(syscall32_entry)
 /* Leave for current's guest, its registers in the frame. rsp: the frame. */
 ENTRY(exit_to_guest)
 	CHECK_WORK exit_softirq, exit_event
-	SYSRET_OR_ELSE exit_iret
+1:	SYSRET_OR_ELSE exit_iret
 	mov	REGS_r15(%rsp), %r15
 	mov	REGS_r14(%rsp), %r14
 	mov	REGS_r13(%rsp), %r13
@@ -200,7 +200,13 @@ exit_softirq:
 	jmp	exit_to_guest
 exit_event:
 	call	pv_deliver_events
-	jmp	exit_to_guest
+	/*
+	 * No event is due any more, or the domain has been stopped: that and a crash raise a softirq. What
+	 * others may have sent meanwhile comes with an interrupt.
+	 */
+	cmpl	$0, CPU_INFO_softirq_pending(%rsp)
+	je	1b
+	jmp	exit_softirq
 
 exit_iret:
 	RESTORE_REGS

@@ -11,6 +11,8 @@ int get_user_u32(uint32_t *dst, const uint32_t *src);
 int put_user_u32(uint32_t *dst, uint32_t value);
 int get_user_u64(uint64_t *dst, const uint64_t *src);
 int put_user_u64(uint64_t *dst, uint64_t value);
+int put_user_frame(uint64_t *sp, uint64_t *hardware_part, const struct cpu_user_regs *regs,
+		   uint64_t error_code, uint64_t cs, uint64_t rflags);
 int copy_safe(void *dst, const void *src, size_t len);
 
 /*
@@ -71,6 +73,15 @@ int put_guest_u64(vaddr_t dst, uint64_t value)
 	if (unlikely(!range_ok(dst, sizeof(value))))
 		return -EFAULT;
 	return put_user_u64((uint64_t *)dst, value);
+}
+
+int put_guest_frame(vaddr_t sp, size_t size, const struct cpu_user_regs *regs, uint64_t error_code,
+		    uint64_t cs, uint64_t rflags)
+{
+	if (unlikely(!range_ok(sp, size)))
+		return -EFAULT;
+	return put_user_frame((uint64_t *)sp, (uint64_t *)(sp + size) - 5, regs, error_code, cs,
+			      rflags);
 }
 
 int read_safe(void *dst, const void *src, size_t len)

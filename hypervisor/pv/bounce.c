@@ -19,7 +19,8 @@
 #include "event/event.h"
 #include "mm/mm.h"
 
-#define FRAME_WORDS	  12
+#define FRAME_SIZE	  56 /* without what is not always there */
+#define SELECTORS_OFFSET  16
 #define UPCALL_MASK_IN_CS (1UL << 32)
 /* What the CPU clears on a trap (SDM 3 6.12.1.3), and AC: it concerns the interrupted code alone. */
 #define EFLAGS_CLEARED (EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC)
@@ -32,11 +33,19 @@ static inline uint64_t rflags_view(const struct vcpu *v, uint64_t rflags, bool m
 	return masked ? rflags : rflags | EFLAGS_IF;
 }
 
+static __attribute__((noinline, cold)) int put_selectors(vaddr_t sp,
+							 const struct cpu_user_regs *regs)
+{
+	const uint64_t selectors[] = {regs->ds, regs->es, regs->fs, regs->gs};
+
+	return copy_to_guest(sp + SELECTORS_OFFSET, selectors, sizeof(selectors));
+}
+
 void pv_bounce(struct vcpu *v, uint64_t entry, unsigned int flags, uint32_t error_code,
 	       const char *what)
 {
 	struct cpu_user_regs *regs = &cpu_info()->guest_regs;
-	uint64_t frame[FRAME_WORDS], *top = frame + FRAME_WORDS, sp;
+	uint64_t sp;
 	bool masked = READ_ONCE(v->vcpu_info->evtchn_upcall_mask);
 	uint16_t cs = regs->cs;
 	size_t size;
@@ -53,24 +62,16 @@ void pv_bounce(struct vcpu *v, uint64_t entry, unsigned int flags, uint32_t erro
 		pv_toggle_mode(v);
 	}
 
-	*--top = regs->ss;
-	*--top = regs->rsp;
-	*--top = rflags_view(v, regs->rflags, masked);
-	*--top = cs | (masked ? UPCALL_MASK_IN_CS : 0);
-	*--top = regs->rip;
+	size = FRAME_SIZE;
 	if (flags & BOUNCE_ERROR_CODE)
-		*--top = error_code;
-	if (unlikely(flags & BOUNCE_SELECTORS)) {
-		*--top = regs->gs;
-		*--top = regs->fs;
-		*--top = regs->es;
-		*--top = regs->ds;
-	}
-	*--top = regs->r11;
-	*--top = regs->rcx;
-	size = (size_t)((char *)(frame + FRAME_WORDS) - (char *)top);
+		size += sizeof(uint64_t);
+	if (unlikely(flags & BOUNCE_SELECTORS))
+		size += sizeof(uint64_t[4]);
 	sp = (sp & ~15UL) - size;
-	if (unlikely(copy_to_guest(sp, top, size))) {
+	if (unlikely(put_guest_frame(sp, size, regs, error_code,
+				     cs | (masked ? UPCALL_MASK_IN_CS : 0),
+				     rflags_view(v, regs->rflags, masked)) ||
+		     ((flags & BOUNCE_SELECTORS) && put_selectors(sp, regs)))) {
 		domain_crash(v->domain, "vCPU %u has no stack at %#lx for %s", v->id, sp, what);
 		return;
 	}

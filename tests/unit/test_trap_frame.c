@@ -47,6 +47,16 @@ int copy_to_guest(vaddr_t dst, const void *src, size_t len)
 	return 0;
 }
 
+int put_guest_frame(vaddr_t sp, size_t size, const struct cpu_user_regs *r, uint64_t error_code,
+		    uint64_t cs, uint64_t rflags)
+{
+	uint64_t first[] = {r->rcx, r->r11, error_code};
+	uint64_t last[] = {r->rip, cs, rflags, r->rsp, r->ss};
+
+	return copy_to_guest(sp, first, sizeof(first))
+		   ?: copy_to_guest(sp + size - sizeof(last), last, sizeof(last));
+}
+
 int copy_from_guest(void *dst, vaddr_t src, size_t len)
 {
 	if (!host(src, len))
