@@ -14,6 +14,7 @@
 #include <public/sched.h>
 
 #define SYSCALL_LENGTH 2 /* 0f 05 */
+#define WINDOW	       8 /* entries of a multicall between two looks for interrupts */
 
 struct multicall_state {
 	struct multicall_entry entry; /* the hypervisor's copy of the one being run */
@@ -226,6 +227,18 @@ static long continue_multicall(struct multicall_state *m, vaddr_t list, unsigned
 }
 
 /*
+ * Before each entry but the first: should the CPU be given up? Interrupts are let in before every 8th only, as in
+ * mmuext_op: no entry does more than a budget of work without a look of its own, so they wait for
+ * no more than 8 budgets. What has been found already, then or within an entry, is seen at once.
+ */
+static inline bool preempt_between(unsigned int i)
+{
+	if (unlikely(READ_ONCE(cpu_info()->softirq_pending)))
+		return true;
+	return unlikely(i % WINDOW == 0) && preempt_check();
+}
+
+/*
  * Run the entries in order, each one's result into itself. -EINVAL inside a multicall, -EFAULT when the
  * list cannot be read or written. iret has no place in it (-EINVAL): after it the guest may be in user
  * mode, on other page tables, and what follows would be done with the kernel's rights (XSA-213).
@@ -243,7 +256,7 @@ static long do_multicall(vaddr_t list, unsigned int count)
 
 	m->active = true;
 	for (unsigned int i = 0; i < count; i++, list += sizeof(*e)) {
-		if (i && preempt_check())
+		if (i && preempt_between(i))
 			return continue_multicall(m, list, count - i);
 		if (copy_from_guest(e, list, sizeof(*e)))
 			goto fault;

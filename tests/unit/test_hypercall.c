@@ -13,8 +13,9 @@ struct cpu_info unit_cpu_info;
 
 static struct domain domain;
 static struct vcpu vcpu;
-static struct multicall_entry list[8]; /* the guest's memory, at LIST */
-static unsigned int calls, irets, preempt_after, continue_at;
+static struct multicall_entry list[12]; /* the guest's memory, at LIST */
+static unsigned int calls, irets, preempt_after, continue_at, windows;
+static bool window_finds_work;
 static uint64_t seen_args[16];
 
 #define LIST 0x100000UL
@@ -53,13 +54,16 @@ int put_guest_u64(vaddr_t dst, uint64_t value)
 
 bool preempt_check(void)
 {
-	return preempt_after && calls >= preempt_after;
+	windows++;
+	return window_finds_work;
 }
 
 /* Two handlers of the table stand for all. */
 long do_stack_switch(unsigned long ss, unsigned long sp)
 {
 	seen_args[calls++] = ss;
+	if (preempt_after && calls >= preempt_after)
+		unit_cpu_info.softirq_pending = 1;
 	return (long)(ss + sp);
 }
 
@@ -88,7 +92,8 @@ static int set_up(void **state)
 	memset(list, 0, sizeof(list));
 	unit_cpu_info.vcpu = &vcpu;
 	vcpu.domain = &domain;
-	calls = irets = preempt_after = continue_at = 0;
+	calls = irets = preempt_after = continue_at = windows = 0;
+	window_finds_work = false;
 	regs()->rip = 0x5002;
 	return 0;
 }
@@ -154,10 +159,10 @@ static void test_multicall(void **state)
 static void test_multicall_bad_list(void **state)
 {
 	/* The last of the entries that are there is done before the one that is not is met. */
-	for (unsigned int i = 0; i < 8; i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(list); i++)
 		entry(i, __HYPERVISOR_stack_switch, i, 0);
-	assert_int_equal(call(__HYPERVISOR_multicall, LIST, 9), -EFAULT);
-	assert_int_equal(calls, 8);
+	assert_int_equal(call(__HYPERVISOR_multicall, LIST, ARRAY_SIZE(list) + 1), -EFAULT);
+	assert_int_equal(calls, ARRAY_SIZE(list));
 	assert_false(in_multicall());
 	assert_int_equal(call(__HYPERVISOR_multicall, HV_VIRT_START, 1), -EFAULT);
 	assert_int_equal(call(__HYPERVISOR_multicall, HV_VIRT_START - 64, 2), -EFAULT);
@@ -179,11 +184,27 @@ static void test_multicall_preempted(void **state)
 	assert_int_equal(regs()->rsi, 1);
 	assert_false(in_multicall());
 	/* However pressing, one entry a time gets done. */
+	unit_cpu_info.softirq_pending = 0;
 	preempt_after = 1;
 	regs()->rip += 2;
 	pv_hypercall(regs());
 	assert_int_equal(calls, 4);
 	assert_int_equal(regs()->rax, 0);
+}
+
+/* Interrupts are let in once every eight entries. */
+static void test_multicall_window(void **state)
+{
+	for (unsigned int i = 0; i < 12; i++)
+		entry(i, __HYPERVISOR_stack_switch, i, 0);
+	assert_int_equal(call(__HYPERVISOR_multicall, LIST, 8), 0);
+	assert_int_equal(windows, 0);
+	window_finds_work = true;
+	assert_int_equal(call(__HYPERVISOR_multicall, LIST, 12), __HYPERVISOR_multicall);
+	assert_int_equal(windows, 1);
+	assert_int_equal(calls, 8 + 8);
+	assert_int_equal(regs()->rdi, LIST + 8 * sizeof(list[0]));
+	assert_int_equal(regs()->rsi, 4);
 }
 
 /* Within an entry: it is rewritten in the guest's list and run again. */
@@ -241,6 +262,7 @@ int main(void)
 	    TEST(test_multicall),
 	    TEST(test_multicall_bad_list),
 	    TEST(test_multicall_preempted),
+	    TEST(test_multicall_window),
 	    TEST(test_multicall_continued_entry),
 	    TEST(test_multicall_iret),
 	    TEST(test_page),
