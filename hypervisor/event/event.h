@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels, two-level ABI (public/event_channel.h). Lock: domain.evtchn.lock, one a domain; for
- * two domains in ascending order of domid. Sending takes no lock on the receiver beyond reading the
- * channel's state.
+ * Event channels (public/event_channel.h): event.c has the ports and the two-level ABI, fifo.c the other one.
+ * Lock: domain.evtchn.lock, one a domain; for two domains in ascending order of domid. Sending takes no
+ * lock on the receiver beyond reading the channel's state, but for a FIFO's queue.
  */
 #ifndef EVENT_EVENT_H
 #define EVENT_EVENT_H
