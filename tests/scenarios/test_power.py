@@ -23,5 +23,6 @@ def test_noreboot(machine):
     with machine("noreboot", qemu=["-no-reboot"], cpus=2) as m:
         Shell(m)
         m.send("reboot\r")
+        m.expect(r"Stopped \(noreboot\)")  # idle CPUs are halted before that, too
         m.wait_halted()
         m.check_audit()
