@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 # The control domain: one PV image, tools on newlib on the runtime. Its own code may use floating point.
 
-dom0-tools-flags := $(filter-out -mgeneral-regs-only,$(guest-flags))
+dom0-tools-flags := $(filter-out -mgeneral-regs-only,$(guest-flags)) -Ipv-drivers/include -Idom0-tools
 $(call stamp,dom0,$(CC) DEBUG=$(DEBUG) $(dom0-tools-flags))
 $(BUILD)/flags-dom0:
 
-dom0-objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard dom0-tools/*.c))
+dom0-objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard dom0-tools/*.c dom0-tools/*/*.c)) $(pv-drivers-objects)
 
 $(BUILD)/dom0-tools/%.o: dom0-tools/%.c $(BUILD)/flags-dom0 | $(newlib)/lib/libc.a
 	$(call say,CC,$<)
