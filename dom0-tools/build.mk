@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The control domain: one PV image, tools on newlib on the runtime. Its own code may use floating point.
 
-dom0-tools-flags := $(filter-out -mgeneral-regs-only,$(guest-flags)) -Ipv-drivers/include -Idom0-tools
+dom0-tools-flags := $(filter-out -mgeneral-regs-only,$(guest-flags)) -Ipv-drivers/include -Idom0-tools -D__XEN_TOOLS__
 $(call stamp,dom0,$(CC) DEBUG=$(DEBUG) $(dom0-tools-flags))
 $(BUILD)/flags-dom0:
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "shell.h"
-#include "hypervisor.h"
+#include "control/control.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -46,27 +46,27 @@ static void show_hypervisor(void)
 {
 	char version[32], text[1024];
 	struct xen_compile_info built = {0};
-	struct machine machine;
+	struct xen_sysctl_physinfo machine;
 	long error;
 
-	hypervisor_version(version, sizeof(version));
-	hypervisor_text(XENVER_capabilities, text, sizeof(xen_capabilities_info_t));
+	control_version(version, sizeof(version));
+	control_text(XENVER_capabilities, text, sizeof(xen_capabilities_info_t));
 	printf("hypervisor    %s; runs %s\n", version, text);
 	if (hypercall_xen_version(XENVER_compile_info, &built) == 0)
 		printf("built         %.32s%sby %.64s\n", built.compile_date,
 		       built.compile_date[0] ? " " : "", built.compiler);
-	hypervisor_text(XENVER_changeset, text, sizeof(xen_changeset_info_t));
+	control_text(XENVER_changeset, text, sizeof(xen_changeset_info_t));
 	if (text[0])
 		printf("changeset     %s\n", text);
-	hypervisor_text(XENVER_commandline, text, sizeof(xen_commandline_t));
+	control_text(XENVER_commandline, text, sizeof(xen_commandline_t));
 	printf("its options   %s\n", text);
-	error = machine_describe(&machine);
+	error = control_physinfo(&machine);
 	if (error) {
 		printf("machine       unknown: %s\n", strerror((int)-error));
 		return;
 	}
 	printf("machine       %u CPU%s, %u MHz; %" PRIu64 " MiB, %" PRIu64 " MiB free\n",
-	       machine.cpus, plural(machine.cpus), machine.cpu_khz / 1000,
+	       machine.nr_cpus, plural(machine.nr_cpus), machine.cpu_khz / 1000,
 	       machine.total_pages / 256, machine.free_pages / 256);
 }
 
@@ -115,7 +115,7 @@ static char *read_log(long *length)
 			}
 			text = bigger;
 		}
-		count = hypervisor_log_read(text + used, size - used, &index);
+		count = control_log_read(text + used, size - used, &index);
 		if (count < 0) {
 			free(text);
 			*length = count;
@@ -144,7 +144,7 @@ static int run_dmesg(int argc, char **argv)
 	if (length && text[length - 1] != '\n')
 		printf("\n");
 	free(text);
-	error = argc > 1 ? hypervisor_log_clear() : 0;
+	error = argc > 1 ? control_log_clear() : 0;
 	return error ? refused("dmesg", error) : 0;
 }
 
@@ -189,7 +189,7 @@ static void show_amount(const char *what, unsigned long bytes)
 
 static int run_free(int argc, char **argv)
 {
-	struct machine machine;
+	struct xen_sysctl_physinfo machine;
 
 	printf("memory of this domain\n");
 	show_amount("all", pages_total() * PAGE_SIZE);
@@ -197,7 +197,7 @@ static int run_free(int argc, char **argv)
 	show_amount("used since", (pages_usable() - pages_available()) * PAGE_SIZE);
 	show_amount("  of that, heap", heap_size());
 	show_amount("free", pages_available() * PAGE_SIZE);
-	if (machine_describe(&machine) == 0) {
+	if (control_physinfo(&machine) == 0) {
 		printf("memory of the machine\n");
 		show_amount("all", machine.total_pages * PAGE_SIZE);
 		show_amount("free", machine.free_pages * PAGE_SIZE);
@@ -313,7 +313,7 @@ static int run_debug_keys(int argc, char **argv)
 		return 1;
 	}
 	fflush(stdout);
-	error = hypervisor_keys(argv[1], strlen(argv[1]));
+	error = control_debug_keys(argv[1], strlen(argv[1]));
 	return error ? refused("debug-keys", error) : 0;
 }
 

@@ -43,27 +43,37 @@ static long write_entry(uint64_t where, uint64_t entry, domid_t domain)
 	return hypercall_mmu_update(&update, 1, NULL, domain);
 }
 
-/* Events are masked: no other thread may hook in the same missing table. */
-static long map_entry(uint64_t *root, unsigned long va, uint64_t pte, domid_t domain)
+/*
+ * The machine address of the level-1 entry for va, the tables above it made where they are missing. Events are
+ * masked: no other thread may hook in the same missing table.
+ */
+static long make_tables(uint64_t *root, unsigned long va, uint64_t *where)
 {
-	uint64_t where;
-	long error;
+	while (page_walk(root, va, NULL, where) > 1) {
+		uint64_t *table = page_table_alloc();
+		long error;
 
-	while (page_walk(root, va, NULL, &where) > 1) {
-		uint64_t *table;
-
-		if (!(pte & PTE_P))
-			return 0;
-		table = page_table_alloc();
 		if (!table)
 			return -ENOMEM;
-		error = write_entry(where, pte_make(virt_to_mfn(table), PTE_TABLE), DOMID_SELF);
+		error = write_entry(*where, pte_make(virt_to_mfn(table), PTE_TABLE), DOMID_SELF);
 		if (error) {
 			page_table_free(table);
 			return error;
 		}
 	}
-	error = write_entry(where, pte, domain);
+	return 0;
+}
+
+static long map_entry(uint64_t *root, unsigned long va, uint64_t pte, domid_t domain)
+{
+	uint64_t where;
+	long error;
+
+	if (!(pte & PTE_P) && page_walk(root, va, NULL, NULL) > 1)
+		return 0;
+	error = make_tables(root, va, &where);
+	if (!error)
+		error = write_entry(where, pte, domain);
 	if (!error && root == page_root) {
 		struct mmuext_op flush = {.cmd = MMUEXT_INVLPG_LOCAL, .arg1.linear_addr = va};
 
@@ -152,10 +162,10 @@ long tlb_flush(void)
 }
 
 /*
- * Addresses for frames_map: a first fit over one bit a page. 64 MiB at a time is plenty for tables and
- * registers of devices.
+ * Addresses for frames_map: a first fit over one bit a page. 512 MiB at a time: registers and tables of devices,
+ * rings of other domains, and a kernel that is being unpacked into one.
  */
-#define MAP_PAGES 16384
+#define MAP_PAGES 131072
 static uint64_t map_used[MAP_PAGES / 64];
 
 static bool map_is_used(unsigned long page)
@@ -174,8 +184,15 @@ static bool map_take(unsigned long count, unsigned long *first)
 	bool masked = events_save();
 	unsigned long length = 0, page = 0;
 
-	for (; page < MAP_PAGES && length < count; page++)
+	while (page < MAP_PAGES && length < count) {
+		if (page % 64 == 0 && map_used[page / 64] == ~0ul) {
+			page += 64;
+			length = 0;
+			continue;
+		}
 		length = map_is_used(page) ? 0 : length + 1;
+		page++;
+	}
 	*first = page - count;
 	if (length == count)
 		map_mark(*first, count);
@@ -183,39 +200,134 @@ static bool map_take(unsigned long count, unsigned long *first)
 	return length == count;
 }
 
-void *frames_map(unsigned long mfn, unsigned long count, uint64_t flags, domid_t domain,
-		 long *error)
+static void map_give_back(unsigned long va, unsigned long count)
+{
+	bool masked = events_save();
+
+	map_mark((va - MAP_BASE) / PAGE_SIZE, count);
+	events_restore(masked);
+}
+
+/* Entries that are written in one hypercall; they stand on the stack. */
+#define BATCH 64
+
+/*
+ * Write the batch, going on behind each entry that the hypervisor refuses: that one's errno goes to its place in
+ * errors (NULL: the first one ends it). Returns the last errno, or 0.
+ */
+static long write_batch(const struct mmu_update *updates, unsigned int count, domid_t domain,
+			int *errors)
+{
+	unsigned int at = 0;
+	long result = 0;
+
+	while (at < count) {
+		unsigned int done = 0;
+		long error = hypercall_mmu_update(updates + at, count - at, &done, domain);
+
+		if (!error)
+			break;
+		result = error;
+		if (!errors || done >= count - at)
+			break;
+		at += done;
+		errors[at++] = (int)error;
+	}
+	return result;
+}
+
+/* What is to be mapped: frames of a list or, if that is NULL, from a first one on. */
+struct frames {
+	const xen_pfn_t *list;
+	xen_pfn_t first;
+	uint64_t flags;
+	domid_t domain;
+};
+
+static uint64_t frames_entry(const struct frames *frames, unsigned long n)
+{
+	return pte_make(frames->list ? frames->list[n] : frames->first + n, frames->flags);
+}
+
+/* A region of our own: only the tables above it are shared with other threads. frames NULL: unmap. */
+static long write_region(unsigned long va, unsigned long count, const struct frames *frames,
+			 int *errors)
+{
+	struct mmu_update updates[BATCH];
+	unsigned long n = 0;
+	long result = 0;
+
+	while (n < count) {
+		unsigned long address = va + n * PAGE_SIZE;
+		unsigned long here = ENTRIES - table_index(address, 1);
+		unsigned int size;
+		uint64_t where;
+		bool masked = events_save();
+		long error = make_tables(page_root, address, &where);
+
+		events_restore(masked);
+		if (error)
+			return error;
+		if (here > BATCH)
+			here = BATCH;
+		for (size = 0; size < here && n + size < count; size++) {
+			updates[size].ptr = (where + size * sizeof(where)) | MMU_NORMAL_PT_UPDATE;
+			updates[size].val = frames ? frames_entry(frames, n + size) : 0;
+		}
+		error = write_batch(updates, size, frames ? frames->domain : DOMID_SELF,
+				    errors ? errors + n : NULL);
+		if (error)
+			result = error;
+		if (error && !errors)
+			return error;
+		n += size;
+	}
+	return result;
+}
+
+static void *map(const struct frames *frames, unsigned long count, int *errors, long *error)
 {
 	unsigned long first, va;
 	long result = -ENOMEM;
 
-	if (count == 0 || !map_take(count, &first))
-		goto none;
-	va = MAP_BASE + first * PAGE_SIZE;
-	for (unsigned long i = 0; i < count; i++) {
-		result = page_map(page_root, va + i * PAGE_SIZE, pte_make(mfn + i, flags), domain);
-		if (result)
-			goto unmap;
+	for (unsigned long i = 0; errors && i < count; i++)
+		errors[i] = 0;
+	if (count && map_take(count, &first)) {
+		va = MAP_BASE + first * PAGE_SIZE;
+		result = write_region(va, count, frames, errors);
+		if (!result || (errors && result != -ENOMEM))
+			return (void *)va;
+		frames_unmap((void *)va, count);
 	}
-	return (void *)va;
-
-unmap:
-	frames_unmap((void *)va, count);
-none:
 	if (error)
 		*error = result;
 	return NULL;
 }
 
+void *frames_map(unsigned long mfn, unsigned long count, uint64_t flags, domid_t domain,
+		 long *error)
+{
+	const struct frames frames = {.first = mfn, .flags = flags, .domain = domain};
+
+	return map(&frames, count, NULL, error);
+}
+
+void *frames_map_list(const xen_pfn_t *mfns, unsigned long count, uint64_t flags, domid_t domain,
+		      int *errors, long *error)
+{
+	const struct frames frames = {.list = mfns, .flags = flags, .domain = domain};
+
+	return map(&frames, count, errors, error);
+}
+
 void frames_unmap(void *va, unsigned long count)
 {
-	unsigned long address = (unsigned long)va;
-	bool masked;
+	long error = write_region((unsigned long)va, count, NULL, NULL);
 
-	for (unsigned long i = 0; i < count; i++)
-		if (page_map(page_root, address + i * PAGE_SIZE, 0, DOMID_SELF))
-			panic("cannot unmap %#lx", address + i * PAGE_SIZE);
-	masked = events_save();
-	map_mark((address - MAP_BASE) / PAGE_SIZE, count);
-	events_restore(masked);
+	/* Before the addresses can be used again. */
+	if (!error)
+		error = tlb_flush();
+	if (error)
+		panic("cannot unmap %p: %ld", va, error);
+	map_give_back((unsigned long)va, count);
 }

@@ -167,6 +167,12 @@ long tlb_flush(void);
  */
 void *frames_map(unsigned long mfn, unsigned long count, uint64_t flags, domid_t domain,
 		 long *error);
+/*
+ * The same for a list of frames. With errors (an element for each, all written) frames that the hypervisor refuses
+ * are left out and their errno told there; NULL then only when there are no addresses or tables.
+ */
+void *frames_map_list(const xen_pfn_t *mfns, unsigned long count, uint64_t flags, domid_t domain,
+		      int *errors, long *error);
 void frames_unmap(void *va, unsigned long count);
 
 /* Part of the start of day. */

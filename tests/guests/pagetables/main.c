@@ -710,6 +710,45 @@ static void stale_translation(void)
 	}
 }
 
+/* The runtime's mapping of a list, with frames in it that nobody may map: those alone are left out. */
+static void frames_of_a_list(void)
+{
+	enum { COUNT = 600, BAD_1 = 3, BAD_2 = 64, BAD_3 = 599 }; /* over more than one table */
+	static xen_pfn_t frames[COUNT];
+	static int errors[COUNT];
+	volatile uint64_t *page = page_alloc(), *there;
+	unsigned int wrong = 0;
+	uint64_t value;
+	long error = 0;
+
+	page[0] = 4711;
+	for (unsigned int i = 0; i < COUNT; i++)
+		frames[i] = virt_to_mfn(page);
+	there = frames_map_list(frames, COUNT, PTE_DATA, DOMID_SELF, NULL, &error);
+	EXPECT_TRUE(there);
+	for (unsigned int i = 0; i < COUNT; i++)
+		wrong += there[i * (PAGE_SIZE / 8)] != 4711;
+	EXPECT(wrong, 0);
+	frames_unmap((void *)there, COUNT);
+	EXPECT_TRUE(!probe_read(there, &value));
+
+	/* A page table is never mapped writable. */
+	frames[BAD_1] = frames[BAD_2] = frames[BAD_3] = virt_to_mfn(page_root);
+	EXPECT_TRUE(!frames_map_list(frames, COUNT, PTE_DATA, DOMID_SELF, NULL, &error));
+	EXPECT(error, -EBUSY);
+	there = frames_map_list(frames, COUNT, PTE_DATA, DOMID_SELF, errors, NULL);
+	EXPECT_TRUE(there);
+	for (unsigned int i = 0; i < COUNT; i++) {
+		bool bad = i == BAD_1 || i == BAD_2 || i == BAD_3;
+
+		wrong += errors[i] != (bad ? -EBUSY : 0);
+		wrong += probe_read(&there[i * (PAGE_SIZE / 8)], &value) == bad;
+	}
+	EXPECT(wrong, 0);
+	frames_unmap((void *)there, COUNT);
+	page_free((void *)page);
+}
+
 static const struct test tests[] = {
     {"set up", set_up},
     {"update_va_mapping", va_mapping},
@@ -744,6 +783,7 @@ static const struct test tests[] = {
     {"linear page tables", linear},
     {"device memory", device_memory},
     {"stale translations", stale_translation},
+    {"frames of a list, some refused", frames_of_a_list},
 };
 
 void guest_main(void)
