@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Network interfaces and disks, as xl-network-configuration(5) and xl-disk-configuration(5) describe them. Pure. */
+#ifndef XL_DEVICE_CONFIG_H
+#define XL_DEVICE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "xl/pool.h"
+
+/* Strings are NULL where nothing was said. */
+struct vif_config {
+	unsigned int devid;
+	bool has_mac;
+	uint8_t mac[6];
+	const char *bridge, *gatewaydev, *type, *model, *vifname, *script, *ip, *backend;
+	uint64_t rate_bytes; /* in each interval; 0: no limit */
+	uint32_t rate_interval_us;
+	unsigned int mtu; /* 0: the bridge's */
+	bool trusted;
+};
+
+struct disk_config {
+	const char *target; /* NULL: an empty drive */
+	const char *format; /* raw, qcow, qcow2, vhd, qed */
+	const char *vdev;
+	uint32_t number; /* of vdev, as the front half's place in the store is named */
+	bool read_only, cdrom, direct_io_safe, discard, trusted;
+	const char *backend, *backendtype, *script, *specification;
+};
+
+/* What is wrong with a specification. */
+struct device_error {
+	char text[160];
+};
+
+/* `devid`: what it is without devid=. False with the reason in *error; strings are from pool. */
+bool vif_config_parse(struct vif_config *vif, const char *text, unsigned int devid,
+		      struct pool *pool, struct device_error *error);
+bool disk_config_parse(struct disk_config *disk, const char *text, struct pool *pool,
+		       struct device_error *error);
+
+/* The number of a guest's disk by its name (xvda1, sdb, hdc, d3p2, 51712); false: it is no such name. */
+bool disk_number(const char *vdev, uint32_t *number);
+
+#endif
