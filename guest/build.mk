@@ -14,7 +14,7 @@ $(call stamp,guest,$(CC) DEBUG=$(DEBUG) $(guest-flags))
 $(BUILD)/flags-guest:
 
 guest-objects := $(addprefix $(BUILD)/guest/,entry.o start.o trap.o event.o memory.o paging.o console.o \
-	format.o clock.o vcpu.o user.o string.o thread.o thread-switch.o heap.o)
+	format.o clock.o vcpu.o user.o string.o thread.o thread-switch.o heap.o byte_ring.o)
 libc-objects := $(filter-out %/string.o,$(guest-objects)) $(BUILD)/guest/libc.o
 
 $(BUILD)/guest/%.o: guest/%.c $(BUILD)/flags-guest

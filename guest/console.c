@@ -1,64 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 #include <guest/console.h>
+#include <guest/byte_ring.h>
 #include <guest/event.h>
 #include <guest/format.h>
 #include <guest/hypercall.h>
 #include <guest/memory.h>
 #include <guest/start.h>
-#include <guest/string.h>
 #include <public/io/console.h>
+#include <public/sched.h>
 
-static struct xencons_interface *ring; /* NULL: the hypervisor's console, by hypercall */
+/* Of a domain that has a ring, or without bytes: the hypervisor's console, by hypercall. */
+static struct byte_ring output, input;
 static evtchn_port_t ring_port;
 static void (*input_notify)(void);
 
-/* Copies what fits into the output ring; returns how much that was. */
-static size_t ring_put(const char *text, size_t length)
-{
-	XENCONS_RING_IDX producer = ring->out_prod;
-	XENCONS_RING_IDX consumer = __atomic_load_n(&ring->out_cons, __ATOMIC_ACQUIRE);
-	size_t put = 0;
-
-	while (put < length && producer - consumer < sizeof(ring->out))
-		ring->out[MASK_XENCONS_IDX(producer++, ring->out)] = text[put++];
-	/* The text must be there before the index says so. */
-	__atomic_store_n(&ring->out_prod, producer, __ATOMIC_RELEASE);
-	return put;
-}
-
 void console_write(const char *text, size_t length)
 {
-	if (!ring) {
+	if (!output.bytes) {
 		hypercall_console_io(CONSOLEIO_write, length, (char *)text);
 		return;
 	}
 	while (length) {
-		size_t put = ring_put(text, length);
+		long put = byte_ring_put(&output, text, length);
 
+		/* Indexes that the other side has spoilt: there is nobody to tell. */
+		if (put < 0)
+			return;
 		event_send(ring_port);
+		if (put == 0)
+			hypercall_sched_op(SCHEDOP_yield, NULL);
 		text += put;
-		length -= put;
+		length -= (size_t)put;
 	}
 }
 
 size_t console_read(char *buffer, size_t size)
 {
-	XENCONS_RING_IDX consumer, producer;
-	size_t got = 0;
 	long count;
 
-	if (!ring) {
+	if (!output.bytes)
 		count = hypercall_console_io(CONSOLEIO_read, size, buffer);
-		return count > 0 ? (size_t)count : 0;
-	}
-	consumer = ring->in_cons;
-	producer = __atomic_load_n(&ring->in_prod, __ATOMIC_ACQUIRE);
-	while (got < size && consumer != producer)
-		buffer[got++] = ring->in[MASK_XENCONS_IDX(consumer++, ring->in)];
-	__atomic_store_n(&ring->in_cons, consumer, __ATOMIC_RELEASE);
-	if (got)
+	else
+		count = byte_ring_take(&input, buffer, size);
+	if (output.bytes && count > 0)
 		event_send(ring_port);
-	return got;
+	return count > 0 ? (size_t)count : 0;
 }
 
 static void on_input(evtchn_port_t port, void *data)
@@ -72,7 +58,7 @@ long console_notify(void (*notify)(void))
 	long port;
 
 	input_notify = notify;
-	if (!ring) {
+	if (!output.bytes) {
 		port = event_bind_virq(VIRQ_CONSOLE, on_input, NULL);
 		return port < 0 ? port : 0;
 	}
@@ -101,8 +87,12 @@ void printk(const char *format, ...)
 
 void console_init(void)
 {
+	struct xencons_interface *page;
+
 	if (is_initial_domain() || !start_info->console.domU.mfn)
 		return;
-	ring = mfn_to_virt(start_info->console.domU.mfn);
+	page = mfn_to_virt(start_info->console.domU.mfn);
+	output = (struct byte_ring){page->out, sizeof(page->out), &page->out_prod, &page->out_cons};
+	input = (struct byte_ring){page->in, sizeof(page->in), &page->in_prod, &page->in_cons};
 	ring_port = start_info->console.domU.evtchn;
 }

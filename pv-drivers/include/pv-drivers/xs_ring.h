@@ -11,11 +11,4 @@
  */
 long xs_connect_ring(struct xs *xs);
 
-/*
- * The moving of bytes, on its own: from or into the ring with no regard to events. Bytes moved, or -XEN_EIO when
- * the other side's index is impossible.
- */
-long xs_ring_write(struct xenstore_domain_interface *ring, const void *bytes, size_t count);
-long xs_ring_read(struct xenstore_domain_interface *ring, void *bytes, size_t count);
-
 #endif
