@@ -19,7 +19,7 @@ endif
 # code with all references relative to the instruction pointer; integer registers only.
 hypervisor-flags := $(common-flags) -D__CERNE__ -Ihypervisor -fpie -fvisibility=hidden -mno-red-zone \
 	-mgeneral-regs-only -I$(BUILD)/hypervisor/include -include lib/visibility.h \
-	$(addprefix -isystem $(THIRD_PARTY)/,zlib lz4/lib libzstd/lib xz-utils/src/liblzma/api)
+	$(addprefix -isystem $(THIRD_PARTY)/,zlib lz4/lib libzstd/lib 7zip/C)
 
 # flags-WHAT: a file that changes only when the named text does. What depends on it is made again when
 # the compiler, DEBUG or a flag changes, and not otherwise.

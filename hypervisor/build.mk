@@ -70,18 +70,12 @@ $$($(1)-obj): $(BUILD)/hypervisor/$(1)/%.o: $(THIRD_PARTY)/$(1)/.fetched $(BUILD
 $(BUILD)/hypervisor/boot/unpack.o: $(THIRD_PARTY)/$(1)/.fetched
 $(BUILD)/hypervisor/cerne.first $(BUILD)/cerne.sym: $$($(1)-obj)
 endef
-xz-flags := -DHAVE_STDBOOL_H -DHAVE_STDINT_H -DHAVE_INTTYPES_H -DHAVE_STRING_H -DHAVE_CHECK_CRC32 -DHAVE_CHECK_CRC64 \
-	-DHAVE_CHECK_SHA256 -DHAVE_DECODERS -DHAVE_DECODER_LZMA2 -DHAVE_DECODER_X86 -DTUKLIB_FAST_UNALIGNED_ACCESS \
-	-DSIZEOF_SIZE_T=8 $(addprefix -I$(THIRD_PARTY)/xz-utils/src/,common $(addprefix liblzma/,api common check lz lzma \
-	rangecoder simple delta))
+7zip-xz := Xz XzDec XzCrc64 XzCrc64Opt Lzma2Dec LzmaDec Bra Bra86 Delta 7zCrc 7zCrcOpt Sha256
 $(eval $(call decoder,zlib,,inflate inftrees inffast adler32 crc32 zutil,-DZ_SOLO))
 $(eval $(call decoder,lz4,lib/,lz4,-DLZ4_FREESTANDING=1 -DLZ4_memcpy=memcpy -DLZ4_memmove=memmove -DLZ4_memset=memset))
 $(eval $(call decoder,libzstd,lib/,$(addprefix common/,entropy_common error_private fse_decompress xxhash zstd_common) \
 	$(addprefix decompress/,huf_decompress zstd_ddict zstd_decompress zstd_decompress_block),\
 	-DZSTD_DISABLE_ASM=1 -DZSTD_LEGACY_SUPPORT=0 -DZSTD_TRACE=0 -DDYNAMIC_BMI2=0 -DZSTD_NO_INTRINSICS -DXXH_VECTOR=0 \
 	-DHUF_FORCE_DECOMPRESS_X1 -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT))
-$(eval $(call decoder,xz-utils,src/liblzma/,$(addprefix common/,common stream_buffer_decoder stream_decoder \
-	stream_flags_decoder stream_flags_common block_decoder block_header_decoder block_util filter_common filter_decoder \
-	filter_flags_decoder index_hash vli_decoder vli_size) $(addprefix check/,check crc32_fast crc32_table crc64_fast \
-	crc64_table sha256) lz/lz_decoder lzma/lzma_decoder lzma/lzma2_decoder simple/simple_coder simple/simple_decoder \
-	simple/x86,$(xz-flags)))
+# Not XzDecMt_*, for threads, nor Sha256Prepare(), which looks for vector instructions: the link drops both.
+$(eval $(call decoder,7zip,C/,$(7zip-xz),-DZ7_ST -DZ7_EXTRACT_ONLY))

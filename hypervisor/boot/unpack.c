@@ -11,8 +11,10 @@
 #include "boot/boot.h"
 #include "lib/lib.h"
 #include "mm/mm.h"
+#include <7zCrc.h>
+#include <Xz.h>
+#include <XzCrc64.h>
 #include <lz4.h>
-#include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -65,29 +67,36 @@ static const char *__init unpack_gzip(struct bytes src, uint8_t *dst, size_t n)
 		   : "its gzip data are truncated or damaged (compressed data or checksum)";
 }
 
-static void *__init xz_alloc(void *opaque, size_t items, size_t size)
+static void *__init xz_alloc(ISzAllocPtr unused, size_t size)
 {
-	return items && size > MAX_UNPACKED / items ? NULL : kzalloc(items * size);
+	return size > MAX_UNPACKED ? NULL
+				   : kzalloc(size); /* its header claims any size of dictionary */
 }
 
-static void __init xz_free(void *opaque, void *p)
+static void __init xz_free(ISzAllocPtr unused, void *p)
 {
 	kfree(p);
 }
 
 static const char *__init unpack_xz(struct bytes src, uint8_t *dst, size_t n)
 {
-	const lzma_allocator allocator = {.alloc = xz_alloc, .free = xz_free};
-	uint64_t limit = MAX_UNPACKED; /* of memory for the decoder's dictionary */
-	size_t in = 0, out = 0;
-	lzma_ret rc =
-	    lzma_stream_buffer_decode(&limit, 0, &allocator, src.data, &in, src.size, dst, &out, n);
+	const ISzAlloc allocator = {.Alloc = xz_alloc, .Free = xz_free};
+	SizeT in = src.size, out = n;
+	ECoderStatus status;
+	CXzUnpacker xz;
+	bool whole;
+	SRes rc;
 
-	if (rc == LZMA_OK && out == n && in == src.size)
+	CrcGenerateTable();
+	Crc64GenerateTable();
+	XzUnpacker_Construct(&xz, &allocator);
+	XzUnpacker_Init(&xz);
+	rc = XzUnpacker_Code(&xz, dst, &out, src.data, &in, true, CODER_FINISH_END, &status);
+	whole = XzUnpacker_IsStreamWasFinished(&xz);
+	XzUnpacker_Free(&xz);
+	if (rc == SZ_OK && whole && out == n && in == src.size)
 		return NULL;
-	return rc == LZMA_MEM_ERROR || rc == LZMA_MEMLIMIT_ERROR
-		   ? NO_MEMORY
-		   : "its XZ data are truncated or damaged";
+	return rc == SZ_ERROR_MEM ? NO_MEMORY : "its XZ data are truncated or damaged";
 }
 
 /* The legacy frame, which Linux uses: blocks, each behind its size, that unpack to 8 MiB at the most. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 // sources: hypervisor/boot/unpack.c
+// flags: -isystem $(THIRD_PARTY)/7zip/C
 // libs: -lz -llzma -llz4 -lzstd
 // runs: 3000
 /* Compressed kernels: whatever the file holds, it is refused or unpacks to the size that it claims. */

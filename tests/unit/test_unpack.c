@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 // sources: hypervisor/boot/unpack.c
+// flags: -isystem $(THIRD_PARTY)/7zip/C
 // libs: -lz -llzma -llz4 -lzstd
 /* Compressed kernels: right ones unpack, damaged ones are refused, and memory balances in both cases. */
 #include "unit.h"
@@ -84,6 +85,41 @@ static void test_right(void **state)
 	}
 	file_size = pack(PACK_GZIP, plain, sizeof(plain), file, sizeof(file));
 	assert_null(unpack(file_size));
+}
+
+/* Files of several blocks, as xz makes with several threads; each kind of checksum, and damage that only it shows. */
+static void test_xz_blocks(void **state)
+{
+	static const lzma_check checks[] = {LZMA_CHECK_NONE, LZMA_CHECK_CRC32, LZMA_CHECK_CRC64,
+					    LZMA_CHECK_SHA256};
+	const size_t half = sizeof(plain) / 2;
+
+	for (unsigned int i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		lzma_stream xz = LZMA_STREAM_INIT;
+		uint32_t n = sizeof(plain), length;
+		size_t size = make_bzimage(PACK_XZ, plain, sizeof(plain), file, sizeof(file));
+
+		assert_int_equal(lzma_easy_encoder(&xz, 6, checks[i]), LZMA_OK);
+		xz.next_in = plain;
+		xz.avail_in = half;
+		xz.next_out = file + PAYLOAD;
+		xz.avail_out = sizeof(file) - PAYLOAD;
+		assert_int_equal(lzma_code(&xz, LZMA_FULL_FLUSH), LZMA_STREAM_END);
+		xz.avail_in = sizeof(plain) - half;
+		assert_int_equal(lzma_code(&xz, LZMA_FINISH), LZMA_STREAM_END);
+		length = (uint32_t)xz.total_out + 4;
+		memcpy(file + PAYLOAD + xz.total_out, &n, 4);
+		memcpy(file + 0x24c, &length, 4);
+		size = PAYLOAD + length;
+		lzma_end(&xz);
+		assert_null(unpack(size));
+		if (checks[i] == LZMA_CHECK_NONE)
+			continue;
+		/* What ends before the index is the second block's checksum; the footer tells the index's size. */
+		memcpy(&length, file + size - 4 - 12 + 4, 4);
+		file[size - 4 - 12 - (length + 1) * 4 - 1] ^= 1;
+		assert_non_null(unpack(size));
+	}
 }
 
 /* What is neither a bzImage nor a gzip file is left as it is. */
@@ -183,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_right, setup),
+	    cmocka_unit_test_setup(test_xz_blocks, setup),
 	    cmocka_unit_test_setup(test_plain, setup),
 	    cmocka_unit_test_setup(test_cut, setup),
 	    cmocka_unit_test_setup(test_damaged, setup),
