@@ -14,24 +14,46 @@ static struct byte_ring output, input;
 static evtchn_port_t ring_port;
 static void (*input_notify)(void);
 
-void console_write(const char *text, size_t length)
+/* Until there may be room; handlers run meanwhile, if events are not masked. */
+static void wait_for_room(void)
 {
-	if (!output.bytes) {
-		hypercall_console_io(CONSOLEIO_write, length, (char *)text);
-		return;
-	}
+	event_send(ring_port);
+	hypercall_sched_op(SCHEDOP_yield, NULL);
+}
+
+static void ring_write(const char *text, size_t length)
+{
 	while (length) {
 		long put = byte_ring_put(&output, text, length);
 
 		/* Indexes that the other side has spoilt: there is nobody to tell. */
 		if (put < 0)
 			return;
-		event_send(ring_port);
 		if (put == 0)
-			hypercall_sched_op(SCHEDOP_yield, NULL);
+			wait_for_room();
 		text += put;
 		length -= (size_t)put;
 	}
+}
+
+/* What reads a ring is a terminal, which wants "\r\n"; the hypervisor's console adds its \r by itself. */
+void console_write(const char *text, size_t length)
+{
+	size_t from = 0;
+
+	if (!output.bytes) {
+		hypercall_console_io(CONSOLEIO_write, length, (char *)text);
+		return;
+	}
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] != '\n' || (i && text[i - 1] == '\r'))
+			continue;
+		ring_write(text + from, i - from);
+		ring_write("\r", 1);
+		from = i;
+	}
+	ring_write(text + from, length - from);
+	event_send(ring_port);
 }
 
 size_t console_read(char *buffer, size_t size)

@@ -121,6 +121,12 @@ static unsigned long max(unsigned long a, unsigned long b)
 	return a > b ? a : b;
 }
 
+/* Where a page that the domain was given to share ends; 0 for none. */
+static unsigned long end_of_page(unsigned long mfn)
+{
+	return mfn ? (unsigned long)mfn_to_virt(mfn) + PAGE_SIZE : 0;
+}
+
 /* First page after everything that was put into memory for the start of day. */
 static unsigned long first_free(unsigned long stack_top)
 {
@@ -131,9 +137,8 @@ static unsigned long first_free(unsigned long stack_top)
 	end = max(end, start_info->mod_start + start_info->mod_len);
 	end = max(end, (unsigned long)start_info + PAGE_SIZE);
 	if (!is_initial_domain()) {
-		end =
-		    max(end, (unsigned long)mfn_to_virt(start_info->console.domU.mfn) + PAGE_SIZE);
-		end = max(end, (unsigned long)mfn_to_virt(start_info->store_mfn) + PAGE_SIZE);
+		end = max(end, end_of_page(start_info->console.domU.mfn));
+		end = max(end, end_of_page(start_info->store_mfn));
 	}
 	return (end - VIRT_BASE + PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
