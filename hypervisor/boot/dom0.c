@@ -533,6 +533,9 @@ void __init build_dom0(void)
 	dom0 = domain_create(0, number_of_vcpus(), true);
 	if (!dom0)
 		boot_fail("There is too little memory for dom0's vCPUs");
+	dom0->control_pauses = 0; /* its pause ends with the boot */
+	dom0->has_vcpus = true;
+	domain_publish(dom0);
 	p.pages = number_of_pages(&p.max_pages);
 	p.base = p.elf.notes.virt_base;
 	if (PFN_UP(p.elf.virt_end - p.base) >= p.pages)
@@ -557,9 +560,6 @@ void __init build_dom0(void)
 	write_p2m(&p, got);
 	build_tables(&p);
 	write_start_info(&p, dom0, got);
-	for (unsigned int i = 0; i < dom0->max_vcpus; i++)
-		if (vcpu_pv_init(dom0->vcpu[i]))
-			boot_fail("There is too little memory for dom0's vCPUs");
 	set_up_vcpu(&p, dom0->vcpu[0]);
 	if (unpacked)
 		unpack_free(unpacked, unpacked_size);

@@ -20,6 +20,7 @@ static uint64_t entry_tsc __initdata;
 static void __attribute__((noreturn)) end_boot(void)
 {
 	discard_boot_memory();
+	domain_unpause(dom0);
 	vcpu_pause_flag_clear(dom0->vcpu[0], VPF_DOWN);
 	idle_loop();
 }

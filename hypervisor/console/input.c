@@ -124,8 +124,8 @@ static void input_softirq(void)
 		waiting = for_dom0.in != for_dom0.out;
 		console_unlock(locked);
 		if (!got) {
-			if (waiting && dom0)
-				send_guest_global_virq(dom0, VIRQ_CONSOLE);
+			if (waiting)
+				send_global_virq(VIRQ_CONSOLE);
 			return;
 		}
 		handle(c);

@@ -100,30 +100,28 @@ static void show_vcpu(const struct vcpu *v)
 
 static void key_domains(char key)
 {
-	struct domain *d = dom0; /* the only one so far */
+	struct domain *d;
 
-	if (!d) {
-		printk(LOG_ERR "No domain yet\n");
-		return;
-	}
-	printk(LOG_ERR "Domain %u: %lu pages of %lu, %u vCPUs%s%s\n", d->id, d->mm.tot_pages,
-	       d->mm.max_pages, d->max_vcpus, d->is_shut_down ? ", shut down" : "",
-	       d->is_dying ? ", dying" : "");
-	for (unsigned int i = 0; i < d->max_vcpus; i++)
-		if (d->vcpu[i])
+	for_each_domain(d)
+	{
+		printk(LOG_ERR "Domain %u: %lu pages of %lu, %u vCPUs, %u references%s%s%s\n",
+		       d->id, d->mm.tot_pages, d->mm.max_pages, d->max_vcpus, d->refs,
+		       d->pauses ? ", paused" : "", d->is_shut_down ? ", shut down" : "",
+		       d->is_dying ? ", dying" : "");
+		for (unsigned int i = 0; i < d->max_vcpus; i++)
 			show_vcpu(d->vcpu[i]);
+	}
 }
 
 static void key_events(char key)
 {
-	struct domain *d = dom0; /* the only one so far */
+	struct domain *d;
 
-	if (!d) {
-		printk(LOG_ERR "No domain yet\n");
-		return;
+	for_each_domain(d)
+	{
+		printk(LOG_ERR "Event channels of domain %u\n", d->id);
+		evtchn_dump(d);
 	}
-	printk(LOG_ERR "Event channels of domain %u\n", d->id);
-	evtchn_dump(d);
 }
 
 static void key_memory(char key)

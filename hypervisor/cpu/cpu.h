@@ -21,7 +21,8 @@ struct cpu_user_regs;
 enum {
 	SOFTIRQ_TIMER,	  /* time/: expire timers */
 	SOFTIRQ_CONSOLE,  /* console/: input arrived */
-	SOFTIRQ_DOMAIN,	  /* domain/: dom0 has shut down */
+	SOFTIRQ_GRACE,	  /* cpu/grace.c: this CPU is in the middle of nothing */
+	SOFTIRQ_DOMAIN,	  /* domain/: domains shut down */
 	SOFTIRQ_SCHEDULE, /* sched/: choose who runs next; last */
 	NR_SOFTIRQS
 };
@@ -83,6 +84,8 @@ void load_guest_gdt(struct vcpu *v);
 void load_guest_ldt(struct vcpu *v);
 /* FPU area of a new vCPU: size and initial state. */
 void fpu_init_state(void *area);
+/* What FXSAVE would store of a saved state: 512 bytes. */
+void fpu_legacy_state(const void *area, void *fxsave);
 
 /* ---- interrupts (traps.c dispatches; apic.c, ioapic.c, smp.c register) ---- */
 #define VECTOR_FIRST_DYNAMIC 0x30

@@ -10,7 +10,14 @@
 #include "domain/types.h"
 #include "lib/lib.h"
 
+/* Offsets (SDM 1 10.5.1, 13.4.2). */
 #define FXSAVE_MXCSR  24
+#define FXSAVE_ST     32
+#define FXSAVE_XMM    160
+#define FXSAVE_USED   416
+#define XSAVE_HEADER  512 /* begins with the components that the area has, a bit each: */
+#define XSTATE_X87    1UL
+#define XSTATE_SSE    2UL
 #define FCW_DEFAULT   0x37f
 #define MXCSR_DEFAULT 0x1f80
 
@@ -34,6 +41,25 @@ void fpu_init_state(void *area)
 	memset(area, 0, cpu_features.fpu_size);
 	memcpy(area, &fcw, sizeof(fcw));
 	memcpy((char *)area + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
+}
+
+/* XSAVE need not write a component that is in its initial state (SDM 1 13.6): then the area has an old one's. */
+void fpu_legacy_state(const void *area, void *fxsave)
+{
+	uint64_t present = ~0UL;
+	uint16_t fcw = FCW_DEFAULT;
+
+	memcpy(fxsave, area, FXSAVE_USED);
+	memset((char *)fxsave + FXSAVE_USED, 0, XSAVE_HEADER - FXSAVE_USED);
+	if (cpu_features.xcr0)
+		memcpy(&present, (const char *)area + XSAVE_HEADER, sizeof(present));
+	if (!(present & XSTATE_X87)) {
+		memset(fxsave, 0, FXSAVE_MXCSR);
+		memcpy(fxsave, &fcw, sizeof(fcw));
+		memset((char *)fxsave + FXSAVE_ST, 0, FXSAVE_XMM - FXSAVE_ST);
+	}
+	if (!(present & XSTATE_SSE))
+		memset((char *)fxsave + FXSAVE_XMM, 0, FXSAVE_USED - FXSAVE_XMM);
 }
 
 void fpu_save(struct vcpu *v)

@@ -238,7 +238,9 @@ X86_WRITE_DR(3)
 X86_WRITE_DR(6)
 X86_WRITE_DR(7)
 #define DR6_RESET  0xffff0ff0
+#define DR6_ZEROES 0x1000UL /* read as 0, with all above bit 31 */
 #define DR7_RESET  0x400
+#define DR7_ZEROES 0xd800UL /* the same */
 #define DR7_ACTIVE 0xff
 
 static inline void cpu_relax(void)

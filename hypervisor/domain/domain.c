@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Domains: creation, who is who, and how they end. */
+/* Domains: creation, who is who, how they stop and go on. Their end: kill.c. */
 #include "domain/domain.h"
 #include "console/console.h"
+#include "cpu/grace.h"
 #include "cpu/cpu.h"
 #include "event/event.h"
 #include "grant/grant.h"
 #include "lib/bitops.h"
 #include "lib/lib.h"
 #include "mm/mm.h"
+#include "pv/pv.h"
 #include "sched/sched.h"
 #include "time/time.h"
 #include "lib/errno.h"
@@ -35,22 +37,14 @@ static int vcpu_init(struct vcpu *v, struct domain *d, unsigned int id)
 	v->runstate.state_entry_time = now();
 	/* Spread over the CPUs; waking chooses anew. */
 	v->sched.cpu = id % nr_cpus;
-	v->sched.affinity = ~(cpumask_t)0;
+	v->sched.affinity = v->sched.soft_affinity = ~(cpumask_t)0;
 	list_init(&v->sched.queue);
 	v->fpu = kzalloc(cpu_features.fpu_size);
 	if (!v->fpu)
 		return -ENOMEM;
 	fpu_init_state(v->fpu);
+	vcpu_pv_init(v);
 	return vcpu_time_init(v);
-}
-
-static void vcpu_free(struct vcpu *v)
-{
-	if (!v)
-		return;
-	vcpu_time_destroy(v);
-	kfree(v->fpu);
-	kfree(v);
 }
 
 /* The shared page: the hypervisor writes to it through the direct map, the guest maps it. */
@@ -67,6 +61,7 @@ static int create_shared_info(struct domain *d)
 		return rc;
 	}
 	d->shared_info = mfn_to_virt(mfn);
+	d->shared_info_mfn = mfn;
 	memset(d->shared_info->evtchn_mask, 0xff, sizeof(d->shared_info->evtchn_mask));
 	update_wallclock(d);
 	return 0;
@@ -80,6 +75,28 @@ static void watchdog_expired(void *data)
 	domain_shutdown(d, SHUTDOWN_watchdog);
 }
 
+/* The paused flags of all vCPUs follow from the domain's count, so they are set before it is found. */
+static int create_vcpus(struct domain *d)
+{
+	for (unsigned int i = 0; i < d->max_vcpus; i++) {
+		d->vcpu[i] = kzalloc(sizeof(*d->vcpu[i]));
+		if (!d->vcpu[i] || vcpu_init(d->vcpu[i], d, i))
+			return -ENOMEM;
+		set_bit(VPF_PAUSED, &d->vcpu[i]->pause_flags);
+	}
+	return 0;
+}
+
+static void free_vcpus(struct domain *d)
+{
+	for (unsigned int i = 0; i < d->max_vcpus; i++) {
+		if (!d->vcpu[i])
+			continue;
+		kfree(d->vcpu[i]->fpu);
+		kfree(d->vcpu[i]);
+	}
+}
+
 struct domain *domain_create(domid_t id, unsigned int max_vcpus, bool privileged)
 {
 	struct domain *d = kzalloc(sizeof(*d));
@@ -87,9 +104,11 @@ struct domain *domain_create(domid_t id, unsigned int max_vcpus, bool privileged
 	if (!d)
 		return NULL;
 	d->id = id;
+	d->refs = 1;
 	d->is_privileged = privileged;
 	d->max_vcpus = max_vcpus;
 	d->shutdown_code = -1;
+	d->pauses = d->control_pauses = 1;
 	for (unsigned int i = 0; i < NR_WATCHDOGS; i++)
 		timer_init(&d->watchdog[i], watchdog_expired, d, 0);
 	spin_lock_init(&d->mm.lock);
@@ -99,22 +118,19 @@ struct domain *domain_create(domid_t id, unsigned int max_vcpus, bool privileged
 		goto free_domain;
 	if (grant_init(d))
 		goto unshare;
-	for (unsigned int i = 0; i < max_vcpus; i++) {
-		d->vcpu[i] = kzalloc(sizeof(*d->vcpu[i]));
-		if (!d->vcpu[i] || vcpu_init(d->vcpu[i], d, i))
-			goto free_vcpus;
-	}
+	if (create_vcpus(d))
+		goto free_vcpus;
 	if (evtchn_init(d))
 		goto free_vcpus;
 	return d;
 
 free_vcpus:
-	for (unsigned int i = 0; i < max_vcpus; i++)
-		vcpu_free(d->vcpu[i]);
+	free_vcpus(d);
+	grant_release_table(d);
 	grant_destroy(d);
 unshare:
 	/* The domain never ran: nobody but this reference holds the page, and it is freed with it. */
-	unshare_frame(virt_to_mfn(d->shared_info));
+	unshare_frame(virt_to_mfn(d->shared_info), d);
 free_domain:
 	kfree(d);
 	return NULL;
@@ -141,11 +157,145 @@ struct vcpu *idle_vcpu_create(unsigned int cpu)
 
 /* ---- who is who ---- */
 
-struct domain *domain_by_id(domid_t id)
+#define HASH_SIZE 256
+#define NR_IDS	  0x7ff0U /* DOMID_FIRST_RESERVED, unsigned */
+
+/*
+ * Changed under the lock, read without: a new domain is complete before it is linked, one that leaves keeps its own
+ * links until nobody reads them (cpu/grace.h).
+ */
+static spinlock_t table_lock;
+static struct domain *by_id; /* ascending */
+static struct domain *hash[HASH_SIZE];
+static uint64_t ids[DOMID_FIRST_RESERVED / 64 + 1]; /* bit per id that is taken */
+static domid_t last_id;				    /* that was given without being asked for */
+
+static bool take_id(domid_t id)
 {
+	uint64_t bit = 1UL << (id % 64);
+
+	if (ids[id / 64] & bit)
+		return false;
+	ids[id / 64] |= bit;
+	return true;
+}
+
+int domain_take_id(domid_t wanted)
+{
+	int id = wanted;
+
+	spin_lock(&table_lock);
+	if (wanted) {
+		id = take_id(wanted) ? wanted : -EEXIST;
+	} else {
+		unsigned int tries = NR_IDS;
+
+		/* The one that was free for longest, more or less: what still names a dead domain by number
+		 * does not meet a new one soon. */
+		do {
+			last_id = last_id + 1U < NR_IDS ? last_id + 1 : 1;
+			id = take_id(last_id) ? last_id : -ENOMEM;
+		} while (id < 0 && --tries);
+	}
+	spin_unlock(&table_lock);
+	return id;
+}
+
+void domain_give_id(domid_t id)
+{
+	spin_lock(&table_lock);
+	ids[id / 64] &= ~(1UL << (id % 64));
+	spin_unlock(&table_lock);
+}
+
+void domain_publish(struct domain *d)
+{
+	struct domain **at = &by_id;
+
+	spin_lock(&table_lock);
+	take_id(d->id); /* dom0's */
+	while (*at && (*at)->id < d->id)
+		at = &(*at)->next;
+	d->next = *at;
+	d->hash_next = hash[d->id % HASH_SIZE];
+	__atomic_store_n(at, d, __ATOMIC_RELEASE);
+	__atomic_store_n(&hash[d->id % HASH_SIZE], d, __ATOMIC_RELEASE);
+	spin_unlock(&table_lock);
+}
+
+static void unpublish(struct domain *d)
+{
+	struct domain **at = &by_id;
+
+	spin_lock(&table_lock);
+	while (*at != d)
+		at = &(*at)->next;
+	WRITE_ONCE(*at, d->next);
+	for (at = &hash[d->id % HASH_SIZE]; *at != d;)
+		at = &(*at)->hash_next;
+	WRITE_ONCE(*at, d->hash_next);
+	spin_unlock(&table_lock);
+}
+
+struct domain *domain_find(domid_t id)
+{
+	struct domain *d;
+
 	if (id == DOMID_SELF || id == current->domain->id)
 		return current->domain;
-	return dom0 && id == dom0->id ? dom0 : NULL;
+	d = __atomic_load_n(&hash[id % HASH_SIZE], __ATOMIC_ACQUIRE);
+	while (d && d->id != id)
+		d = __atomic_load_n(&d->hash_next, __ATOMIC_ACQUIRE);
+	return d;
+}
+
+struct domain *domain_get(domid_t id)
+{
+	struct domain *d = domain_find(id);
+	uint32_t refs = d ? READ_ONCE(d->refs) : 0;
+
+	/* Without any it is on its way out, though it may still be found. */
+	do {
+		if (!refs)
+			return NULL;
+	} while (!__atomic_compare_exchange_n(&d->refs, &refs, refs + 1, false, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	return d;
+}
+
+void domain_hold(struct domain *d)
+{
+	__atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
+}
+
+static void free_domain(struct grace *g)
+{
+	struct domain *d = (struct domain *)((char *)g - offsetof(struct domain, grace));
+	domid_t id = d->id;
+
+	evtchn_free(d);
+	grant_destroy(d);
+	free_vcpus(d);
+	kfree(d);
+	domain_give_id(id);
+	send_global_virq(VIRQ_DOM_EXC);
+}
+
+void domain_put(struct domain *d)
+{
+	if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	unpublish(d);
+	after_grace(&d->grace, free_domain);
+}
+
+struct domain *domain_next(unsigned int id)
+{
+	struct domain *d = __atomic_load_n(&by_id, __ATOMIC_ACQUIRE);
+
+	while (d && d->id < id)
+		d = __atomic_load_n(&d->next, __ATOMIC_ACQUIRE);
+	return d;
 }
 
 struct vcpu *domain_vcpu(struct domain *d, unsigned int id)
@@ -172,21 +322,90 @@ void vcpu_pause_flag_clear(struct vcpu *v, unsigned int flag)
 		sched_wake(v);
 }
 
-/* ---- the end of a domain ---- */
+static void set_flags(struct domain *d, unsigned int flag)
+{
+	for (unsigned int i = 0; i < d->max_vcpus; i++)
+		vcpu_pause_flag_set(d->vcpu[i], flag);
+}
+
+static void clear_flags(struct domain *d, unsigned int flag)
+{
+	for (unsigned int i = 0; i < d->max_vcpus; i++)
+		vcpu_pause_flag_clear(d->vcpu[i], flag);
+}
+
+void domain_pause(struct domain *d)
+{
+	spin_lock(&d->state_lock);
+	if (d->pauses++ == 0)
+		set_flags(d, VPF_PAUSED);
+	spin_unlock(&d->state_lock);
+	for (unsigned int i = 0; i < d->max_vcpus; i++)
+		if (d->vcpu[i] != current)
+			sched_wait_stopped(d->vcpu[i]);
+}
+
+void domain_unpause(struct domain *d)
+{
+	spin_lock(&d->state_lock);
+	if (--d->pauses == 0)
+		clear_flags(d, VPF_PAUSED);
+	spin_unlock(&d->state_lock);
+}
+
+/* ---- shutdown ---- */
+
+/* Domains that shut down and whose vCPUs have not all stopped yet; each with a reference. */
+static spinlock_t work_lock;
+static struct domain *work;
+
+static void queue_work(struct domain *d)
+{
+	spin_lock(&work_lock);
+	if (!d->work_queued) {
+		domain_hold(d);
+		d->work_queued = true;
+		d->work_next = work;
+		work = d;
+	}
+	spin_unlock(&work_lock);
+	softirq_raise(SOFTIRQ_DOMAIN);
+}
+
+void domain_vcpu_stopped(struct domain *d)
+{
+	if (READ_ONCE(d->work_queued))
+		softirq_raise(SOFTIRQ_DOMAIN);
+}
 
 void domain_shutdown(struct domain *d, unsigned int reason)
 {
-	if (__atomic_exchange_n(&d->is_shut_down, true, __ATOMIC_SEQ_CST))
+	spin_lock(&d->state_lock);
+	if (d->is_shut_down) {
+		spin_unlock(&d->state_lock);
 		return;
-	if (READ_ONCE(d->shutdown_code) < 0)
+	}
+	if (d->shutdown_code < 0)
 		WRITE_ONCE(d->shutdown_code, (int)reason);
+	WRITE_ONCE(d->is_shut_down, true);
+	set_flags(d, VPF_SHUTDOWN);
+	spin_unlock(&d->state_lock);
 	/* Its watchdogs may not bark any more, but if one does it changes nothing. */
 	for (unsigned int i = 0; i < NR_WATCHDOGS; i++)
 		timer_stop(&d->watchdog[i]);
-	for (unsigned int i = 0; i < d->max_vcpus; i++)
-		vcpu_pause_flag_set(d->vcpu[i], VPF_DOMAIN);
-	if (d == dom0)
-		softirq_raise(SOFTIRQ_DOMAIN);
+	queue_work(d);
+}
+
+void domain_resume(struct domain *d)
+{
+	spin_lock(&d->state_lock);
+	if (d->is_shut_down && !d->is_dying) {
+		WRITE_ONCE(d->is_shut_down, false);
+		d->shutdown_done = false;
+		WRITE_ONCE(d->shutdown_code, -1);
+		clear_flags(d, VPF_SHUTDOWN);
+	}
+	spin_unlock(&d->state_lock);
 }
 
 void domain_crash(struct domain *d, const char *fmt, ...)
@@ -207,14 +426,11 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 
 /*
  * dom0 has shut down, so the machine ends. This runs as a soft interrupt: here no operation of this
- * CPU is under way, and once dom0's other vCPUs have stopped none is anywhere, so that the page audit
- * that may follow finds no reference in flight.
+ * CPU is under way, and dom0's other vCPUs have stopped, so that the page audit that may follow finds
+ * no reference in flight.
  */
 static void dom0_ended(void)
 {
-	for (unsigned int i = 0; i < dom0->max_vcpus; i++)
-		if (dom0->vcpu[i] != current)
-			sched_wait_stopped(dom0->vcpu[i]);
 	switch (dom0->shutdown_code) {
 	case SHUTDOWN_poweroff:
 		printk(LOG_INFO "Domain 0 has powered off.\n");
@@ -234,7 +450,72 @@ static void dom0_ended(void)
 	}
 }
 
+/* But for this CPU's own, which is on its way out and does not come back. */
+static bool all_stopped(const struct domain *d)
+{
+	for (unsigned int i = 0; i < d->max_vcpus; i++)
+		if (d->vcpu[i] != current &&
+		    __atomic_load_n(&d->vcpu[i]->sched.running, __ATOMIC_ACQUIRE))
+			return false;
+	return true;
+}
+
+static void shutdown_done(struct domain *d)
+{
+	bool suspended = false, done = false;
+
+	if (d == dom0)
+		dom0_ended();
+	spin_lock(&d->state_lock);
+	if (d->is_shut_down && !d->shutdown_done) {
+		done = true;
+		d->shutdown_done = true;
+		suspended = d->shutdown_code == SHUTDOWN_suspend && d->suspend_port;
+	}
+	spin_unlock(&d->state_lock);
+	if (suspended)
+		(void)evtchn_send(d, d->suspend_port);
+	else if (done)
+		send_global_virq(VIRQ_DOM_EXC);
+}
+
+/*
+ * Nobody waits here for other CPUs, which may be waiting for this one's current: whoever finds vCPUs that still run
+ * leaves the domain in the list, and each of these says when it has stopped.
+ */
+static void domain_softirq(void)
+{
+	struct domain *d, *list, *stay = NULL;
+
+	spin_lock(&work_lock);
+	list = work;
+	work = NULL;
+	spin_unlock(&work_lock);
+	while ((d = list) != NULL) {
+		list = d->work_next;
+		if (all_stopped(d)) {
+			WRITE_ONCE(d->work_queued, false);
+			shutdown_done(d);
+			domain_put(d);
+		} else {
+			d->work_next = stay;
+			stay = d;
+		}
+	}
+	while ((d = stay) != NULL) {
+		stay = d->work_next;
+		spin_lock(&work_lock);
+		d->work_next = work;
+		work = d;
+		spin_unlock(&work_lock);
+		/* It may have stopped while it was in nobody's list. */
+		if (all_stopped(d))
+			softirq_raise(SOFTIRQ_DOMAIN);
+	}
+}
+
 void domain_init(void)
 {
-	softirq_register(SOFTIRQ_DOMAIN, dom0_ended);
+	grace_init();
+	softirq_register(SOFTIRQ_DOMAIN, domain_softirq);
 }

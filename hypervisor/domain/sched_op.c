@@ -75,7 +75,7 @@ static long remote_shutdown(vaddr_t arg)
 
 	if (copy_from_guest(&op, arg, sizeof(op)))
 		return -EFAULT;
-	d = domain_by_id(op.domain_id);
+	d = domain_find(op.domain_id);
 	if (!d)
 		return -ESRCH;
 	if (d == current->domain || !current->domain->is_privileged)
@@ -162,7 +162,7 @@ static long pin_override(struct vcpu *v, vaddr_t arg)
 			return -EBUSY;
 		v->sched.unpinned = v->sched.affinity;
 	}
-	sched_set_affinity(mask);
+	sched_set_affinity(v, mask);
 	return 0;
 }
 

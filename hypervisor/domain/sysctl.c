@@ -8,6 +8,7 @@
 #include "mm/mm.h"
 #include "time/time.h"
 #include "lib/errno.h"
+#include <public/domctl.h>
 #include <public/sysctl.h>
 
 #define CHUNK 256
@@ -64,6 +65,25 @@ static void physinfo(struct xen_sysctl_physinfo *op)
 	op->free_pages = free_frames();
 }
 
+/* At most so many domains in one go; the caller asks for the rest, from the last one's number on. */
+#define MAX_INFOS 1024
+
+static long getdomaininfolist(struct xen_sysctl_getdomaininfolist *op)
+{
+	vaddr_t to = (vaddr_t)op->buffer.p;
+	uint32_t wanted = min(op->max_domains, (uint32_t)MAX_INFOS), n = 0;
+	struct xen_domctl_getdomaininfo info;
+
+	for (struct domain *d = domain_next(op->first_domain); d && n < wanted;
+	     d = domain_next(d->id + 1U), n++) {
+		domain_info(d, &info);
+		if (copy_to_guest(to + n * sizeof(info), &info, sizeof(info)))
+			return -EFAULT;
+	}
+	op->num_domains = n;
+	return 0;
+}
+
 long do_sysctl(vaddr_t arg)
 {
 	struct xen_sysctl op;
@@ -84,6 +104,9 @@ long do_sysctl(vaddr_t arg)
 		return debug_keys(&op.u.debug_keys);
 	case XEN_SYSCTL_physinfo:
 		physinfo(&op.u.physinfo);
+		break;
+	case XEN_SYSCTL_getdomaininfolist:
+		rc = getdomaininfolist(&op.u.getdomaininfolist);
 		break;
 	case XEN_SYSCTL_availheap:
 		op.u.availheap.avail_bytes = free_frames() << PAGE_SHIFT;

@@ -10,6 +10,7 @@
 #include "lib/types.h"
 #include "lib/list.h"
 #include "lib/spinlock.h"
+#include "cpu/grace.h"
 #include "time/timer.h"
 #include <public/xen.h>
 #include <public/vcpu.h>
@@ -33,7 +34,9 @@ struct domain_mm {
 	spinlock_t page_lock;
 	int budget; /* work left before the lock must be let go for a moment; under lock */
 	mfn_t relinquish_next; /* progress of domain_relinquish_memory() */
-	uint64_t vm_assist;    /* bit per VMASST_TYPE_*; pv/ writes */
+	uint64_t audited;      /* frames that the audit found */
+	bool audit_locked;
+	uint64_t vm_assist; /* bit per VMASST_TYPE_*; pv/ writes */
 };
 
 /* ---- grant/ ---- */
@@ -63,8 +66,10 @@ struct grant_mapping {
 
 struct domain_grant {
 	spinlock_t lock; /* table and active; never held together with mm.lock or another's */
+	unsigned int max_frames, max_mapping_frames, max_version; /* this domain's limits */
 	unsigned int version, nr_frames, nr_status_frames;
 	unsigned int in_use; /* entries whose active has uses */
+	bool closing;	     /* the domain is at its end: the frames go with the last use */
 	/* Each set once, until the domain is gone. The first two are shared with the domain. */
 	void *table[GRANT_MAX_FRAMES];
 	uint16_t *status[GRANT_MAX_STATUS_FRAMES];
@@ -107,6 +112,7 @@ struct domain_evtchn {
 	struct evtchn_bucket **bucket;
 	unsigned int valid;	 /* ports below this exist (bucket allocated) */
 	unsigned int nr_buckets; /* that there may be: of the ABI in force */
+	evtchn_port_t max_port;	 /* this domain's limit */
 	unsigned int open;	 /* ports in use, without port 0 */
 	uint64_t
 	    has_free[MAX_EVTCHN_BUCKETS / 64]; /* bit per bucket with a port that is not in use */
@@ -183,9 +189,10 @@ struct vcpu_sched {
 	    cpu; /* whose run queue owns it; readable by all, changes under its queue's lock */
 	struct list queue; /* in that CPU's run queue while runnable and not running */
 	uint64_t vruntime;
-	stime_t started;    /* when it last began to run */
-	bool running;	    /* on a CPU now, its registers live there */
-	cpumask_t affinity; /* where it may run; its own CPU changes it */
+	stime_t started;	 /* when it last began to run */
+	bool running;		 /* on a CPU now, its registers live there */
+	cpumask_t affinity;	 /* where it may run */
+	cpumask_t soft_affinity; /* and better does */
 	cpumask_t unpinned; /* what affinity is again after sched_op pin_override; 0: not pinned */
 };
 
@@ -197,9 +204,11 @@ struct vcpu_time {
 };
 
 /* Why a vCPU doesn't run: bits of vcpu.pause_flags, atomic. Runs only when all are 0. */
-#define VPF_BLOCKED 0 /* sched_op block/poll */
-#define VPF_DOWN    2 /* vcpu_op down, or never initialised */
-#define VPF_DOMAIN  3 /* the domain is paused, shut down or dying */
+#define VPF_BLOCKED  0 /* sched_op block/poll */
+#define VPF_DOWN     2 /* vcpu_op down, or never initialised */
+#define VPF_SHUTDOWN 3 /* the domain has shut down */
+#define VPF_PAUSED   4 /* the domain is paused: domain_pause() */
+#define VPF_DYING    5 /* and does not come back */
 
 struct vcpu {
 	unsigned int id;
@@ -237,16 +246,57 @@ struct vcpu {
 /* What vCPUs without a place of their own yet share (ids of 32 and above); read by nobody. */
 extern struct vcpu_info dummy_vcpu_info;
 
+/* How far the end of a domain has come: domain/kill.c. */
+enum kill_phase {
+	KILL_NOT,
+	KILL_STOP,
+	KILL_EVENTS,
+	KILL_QUIET,
+	KILL_VCPUS,
+	KILL_MEMORY,
+	KILL_GRANTS,
+	KILL_DONE
+};
+
 struct domain {
 	domid_t id;
 	bool is_privileged;
-	bool is_dying;
-	bool is_shut_down;
+	bool is_dying;	    /* being destroyed: nothing new begins with it */
+	bool is_shut_down;  /* its vCPUs are to stop; under state_lock */
+	bool shutdown_done; /* and all have: the tools are told */
+	bool has_vcpus;	    /* the tools have asked for them; there they are from the start */
 	int shutdown_code; /* SHUTDOWN_*, if set before (sched_op shutdown_code) or is_shut_down; else -1 */
 	unsigned int max_vcpus;
 	struct vcpu *vcpu[MAX_VCPUS]; /* set once, before the domain runs */
 
-	struct shared_info *shared_info; /* a frame of the domain, in the direct map */
+	/* domain.c: who keeps the structure, and how it is found. */
+	uint32_t refs;	     /* atomic */
+	struct domain *next; /* in order of id */
+	struct domain *hash_next;
+	struct domain *work_next; /* with work_queued: in the list of SOFTIRQ_DOMAIN */
+	bool work_queued;
+	struct grace grace;
+
+	spinlock_t state_lock; /* pauses, shutdown; sched's locks nest inside */
+	unsigned int pauses;   /* with the tools' */
+	unsigned int control_pauses;
+	evtchn_port_t
+	    suspend_port; /* its own, whose peer is told of a suspend in place of VIRQ_DOM_EXC; 0: none */
+
+	/* kill.c */
+	enum kill_phase kill_phase;
+	bool quiet; /* the grace period after KILL_EVENTS is over */
+	uint32_t kill_next;
+
+	/* What the tools set, for them to read. */
+	xen_domain_handle_t handle;
+	uint32_t ssidref;
+	bool is_xs_domain;
+	bool debugger; /* setdebugging */
+
+	struct shared_info
+	    *shared_info; /* a frame of the domain, in the direct map; NULL in its end */
+	mfn_t shared_info_mfn;
 	spinlock_t
 	    vcpu_lock; /* a vCPU's context and registered places are set once; before mm.lock */
 	cpumask_t

@@ -27,13 +27,6 @@
 /* How many free ports that are in a queue still may be passed over in the search for one that isn't. */
 #define MAX_BUSY_PORTS 256
 
-/* Is the virtual interrupt one of the machine rather than of each vCPU? (public/xen.h, VIRQ_*) */
-static bool virq_is_global(unsigned int virq)
-{
-	return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF &&
-	       virq != VIRQ_XENPMU;
-}
-
 /* ---- making a port pending ---- */
 
 static void kick(struct vcpu *v)
@@ -175,7 +168,7 @@ struct vcpu *evtchn_vcpu(struct domain *d, evtchn_port_t port)
 	return notified(d, evtchn_of(d, port));
 }
 
-static long evtchn_send(struct domain *d, evtchn_port_t port)
+long evtchn_send(struct domain *d, evtchn_port_t port)
 {
 	struct evtchn *chn = evtchn_of(d, port), *remote_chn;
 	struct domain *remote;
@@ -252,12 +245,15 @@ static int add_bucket(struct domain_evtchn *e)
 	unsigned int n = e->valid / PORTS_PER_BUCKET;
 	struct evtchn_bucket *bucket;
 
-	if (n >= e->nr_buckets)
+	if (n >= e->nr_buckets || n * PORTS_PER_BUCKET > e->max_port)
 		return -ENOSPC;
 	bucket = kzalloc(sizeof(*bucket));
 	if (!bucket)
 		return -ENOMEM;
-	memset(bucket->free, 0xff, sizeof(bucket->free));
+	/* Ports beyond the domain's limit never are. */
+	for (unsigned int i = 0; i < PORTS_PER_BUCKET && n * PORTS_PER_BUCKET + i <= e->max_port;
+	     i++)
+		bucket->free[i / 64] |= 1UL << (i % 64);
 	e->bucket[n] = bucket;
 	e->has_free[n / 64] |= 1UL << (n % 64);
 	/* Readers without the lock see the bucket before they see that its ports exist. */
@@ -308,7 +304,7 @@ static int find_free_port(struct domain *d)
 	return free_port_in(d, e->valid / PORTS_PER_BUCKET - 1, &busy, &(unsigned int){1});
 }
 
-/* Take a free port, with nothing left of an earlier use: -ENOSPC, -ENOMEM. The caller sets its state. */
+/* Take a free port, with nothing left of an earlier use: -ENOSPC, -ENOMEM, -EINVAL if d is dying. The caller sets its state. */
 static int take_port(struct domain *d)
 {
 	struct domain_evtchn *e = &d->evtchn;
@@ -317,6 +313,8 @@ static int take_port(struct domain *d)
 	struct evtchn *chn;
 	unsigned int n;
 
+	if (unlikely(d->is_dying))
+		return -EINVAL;
 	if (port < 0)
 		return port;
 	n = port / PORTS_PER_BUCKET;
@@ -347,7 +345,7 @@ static void give_port(struct domain *d, struct evtchn *chn, evtchn_port_t port)
 /* The domain that an argument names, if the caller may act for it: itself, or any if privileged. */
 static long target_domain(domid_t id, struct domain **out)
 {
-	struct domain *d = domain_by_id(id);
+	struct domain *d = domain_find(id);
 
 	if (!d)
 		return -ESRCH;
@@ -399,7 +397,7 @@ static void unlock_two(struct domain *a, struct domain *b)
 
 static long bind_interdomain(struct evtchn_bind_interdomain *op)
 {
-	struct domain *d = current->domain, *remote = domain_by_id(op->remote_dom);
+	struct domain *d = current->domain, *remote = domain_find(op->remote_dom);
 	struct evtchn *chn, *remote_chn;
 	int port;
 	long rc = -EINVAL;
@@ -974,6 +972,7 @@ int evtchn_init(struct domain *d)
 
 	spin_lock_init(&e->lock);
 	e->nr_buckets = TWO_LEVEL_BUCKETS;
+	e->max_port = EVTCHN_FIFO_NR_CHANNELS - 1;
 	e->bucket = kzalloc(TWO_LEVEL_BUCKETS * sizeof(*e->bucket));
 	if (!e->bucket)
 		return -ENOMEM;
@@ -989,24 +988,37 @@ int evtchn_init(struct domain *d)
 	return 0;
 }
 
-void evtchn_destroy(struct domain *d)
+void evtchn_set_limit(struct domain *d, evtchn_port_t max_port)
 {
 	struct domain_evtchn *e = &d->evtchn;
-	unsigned int buckets = e->valid / PORTS_PER_BUCKET;
 
-	for (unsigned int n = 0; n < buckets; n++)
-		(void)close_bucket(d, n);
-	pirq_destroy(d);
-	if (e->fifo) {
+	e->max_port = min(max_port, EVTCHN_FIFO_NR_CHANNELS - 1U);
+	for (unsigned int port = e->max_port + 1; port < PORTS_PER_BUCKET; port++)
+		e->bucket[0]->free[port / 64] &= ~(1UL << (port % 64));
+}
+
+int evtchn_close_all(struct domain *d)
+{
+	struct domain_evtchn *e = &d->evtchn;
+
+	for (unsigned int n = 0; n < READ_ONCE(e->valid) / PORTS_PER_BUCKET; n++)
+		if (close_bucket(d, n) && preempt_check())
+			return -EINTR;
+	spin_lock(&e->lock);
+	if (e->fifo)
 		fifo_disable(d);
-		kfree(e->fifo);
-		e->fifo = NULL;
-	}
-	e->valid = 0;
-	for (unsigned int n = 0; n < buckets; n++)
+	spin_unlock(&e->lock);
+	return 0;
+}
+
+void evtchn_free(struct domain *d)
+{
+	struct domain_evtchn *e = &d->evtchn;
+
+	for (unsigned int n = 0; n < e->valid / PORTS_PER_BUCKET; n++)
 		kfree(e->bucket[n]);
 	kfree(e->bucket);
-	e->bucket = NULL;
+	kfree(e->fifo);
 }
 
 int map_vcpu_info(struct vcpu *v, mfn_t mfn, unsigned int offset)
@@ -1039,14 +1051,13 @@ int map_vcpu_info(struct vcpu *v, mfn_t mfn, unsigned int offset)
 	return 0;
 }
 
-/* v and its domain have stopped. */
 void unmap_vcpu_info(struct vcpu *v)
 {
 	mfn_t mfn = v->vcpu_info_mfn;
 
+	v->vcpu_info = &dummy_vcpu_info;
 	if (mfn == INVALID_MFN)
 		return;
-	v->vcpu_info = &dummy_vcpu_info;
 	v->vcpu_info_mfn = INVALID_MFN;
 	put_frame_and_type(mfn);
 }
@@ -1056,6 +1067,8 @@ void evtchn_dump(struct domain *d)
 	static const char *const names[] = {"free", "reserved", "unbound", "interdomain",
 					    "virq", "ipi",	"pirq"};
 
+	if (d->is_dying) /* nothing is bound, and there may be no shared page */
+		return;
 	if (d->evtchn.fifo && d->evtchn.fifo->enabled)
 		printk(LOG_ERR "  FIFO, %u event words\n", d->evtchn.fifo->nr_words);
 	for (evtchn_port_t port = 1; port < d->evtchn.valid; port++) {

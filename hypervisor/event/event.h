@@ -9,9 +9,22 @@
 
 #include "domain/types.h"
 
-/* -ENOMEM. Destroy closes every port; the domain's vCPUs have stopped. */
+/* -ENOMEM. */
 int evtchn_init(struct domain *d);
-void evtchn_destroy(struct domain *d);
+/* Ports above this one are never given to d, which has none yet. */
+void evtchn_set_limit(struct domain *d, evtchn_port_t max_port);
+/* Close every port of a dying domain, whose vCPUs have stopped, and drop its hold on the guest's frames. -EINTR: call
+ * again. */
+int evtchn_close_all(struct domain *d);
+/* What is left, when nobody can find d any more; also of a domain that never ran. */
+void evtchn_free(struct domain *d);
+
+/* Is the virtual interrupt one of the machine rather than of each vCPU? (public/xen.h, VIRQ_*) */
+static inline bool virq_is_global(unsigned int virq)
+{
+	return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF &&
+	       virq != VIRQ_XENPMU;
+}
 
 long do_event_channel_op(unsigned int cmd, vaddr_t arg);
 
@@ -20,6 +33,8 @@ void send_guest_vcpu_virq(struct vcpu *v, unsigned int virq);
 void send_guest_global_virq(struct domain *d, unsigned int virq);
 /* For irq/: a physical interrupt came for a port that is bound to it; returns the vCPU that is told. */
 struct vcpu *send_guest_pirq(struct domain *d, evtchn_port_t port);
+/* As EVTCHNOP_send by d. */
+long evtchn_send(struct domain *d, evtchn_port_t port);
 /* The vCPU that a port tells. */
 struct vcpu *evtchn_vcpu(struct domain *d, evtchn_port_t port);
 /* As EVTCHNOP_unmask. */
@@ -38,6 +53,7 @@ void vcpu_mark_events_pending(struct vcpu *v);
 
 /* VCPUOP_register_vcpu_info: move v's vcpu_info into a frame of the domain. 0 or -errno. */
 int map_vcpu_info(struct vcpu *v, mfn_t mfn, unsigned int offset);
+/* In the domain's end, when nobody sends it events any more: v has no place of its own then. */
 void unmap_vcpu_info(struct vcpu *v);
 
 /*

@@ -43,7 +43,7 @@ static int get_transitive(struct end *e)
 	struct grant_use *u = &e->use[1];
 	int status;
 
-	u->granter = domain_by_id(first->next_granter);
+	u->granter = domain_find(first->next_granter);
 	if (!u->granter || u->granter == first->granter)
 		return GNTST_general_error;
 	u->ref = first->next_ref;
@@ -96,7 +96,7 @@ static int copy(const struct gnttab_copy *op)
 {
 	bool from_ref = op->flags & GNTCOPY_source_gref, to_ref = op->flags & GNTCOPY_dest_gref;
 	struct domain *d = current->domain;
-	struct domain *from = domain_by_id(op->source.domid), *to = domain_by_id(op->dest.domid);
+	struct domain *from = domain_find(op->source.domid), *to = domain_find(op->dest.domid);
 	struct end source, dest;
 	int status;
 

@@ -266,8 +266,13 @@ void grant_unuse(const struct grant_use *u)
 	struct domain_grant *t = &u->granter->grant;
 	struct grant_active *a;
 	uint16_t bits = 0;
+	bool closing;
 
 	spin_lock(&t->lock);
+	closing = t->closing;
+	/* The frame may be what keeps it. */
+	if (unlikely(closing))
+		domain_hold(u->granter);
 	a = active_of(t, u->ref);
 	a->uses -= u->n;
 	if (u->write) {
@@ -283,5 +288,9 @@ void grant_unuse(const struct grant_use *u)
 	/* Last: who sees it may use the frame for something else at once. */
 	if (bits)
 		unmark(t, u->ref, bits);
+	if (unlikely(closing) && !t->in_use)
+		grant_drop_frames(u->granter);
 	spin_unlock(&t->lock);
+	if (unlikely(closing))
+		domain_put(u->granter);
 }

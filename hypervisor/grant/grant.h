@@ -26,16 +26,17 @@
  * The entry is shared memory that both sides write at any time: it is read once, and changed by
  * compare-and-exchange of flags and user together (version 1), or the state is set first and the entry looked at
  * again (version 2).
- *
- * Only the caller itself can be the other domain yet; nothing here but domain_by_id() knows that.
  */
 #ifndef GRANT_GRANT_H
 #define GRANT_GRANT_H
 
 #include "domain/types.h"
 
-/* A table of one frame. -ENOMEM: nothing is left. Destroy: d never ran, or nobody uses its grants any more. */
+/* A table of one frame. -ENOMEM: nothing is left. */
 int grant_init(struct domain *d);
+/* A dying domain's table goes, with the last use of a grant of it. */
+void grant_release_table(struct domain *d);
+/* What is left, when nobody can find d any more. */
 void grant_destroy(struct domain *d);
 /*
  * A dying domain's use of others' grants ends: its vCPUs have stopped, its page tables are gone. *next: 0 at

@@ -69,7 +69,10 @@ void grant_swap(struct gnttab_swap_grant_ref *op);
 /* 0 or -errno: it has no status. */
 long grant_cache_flush(const struct gnttab_cache_flush *op);
 
-/* ---- table.c: the whole operation ---- */
+/* ---- table.c ---- */
+/* The frames that a domain at its end shares. Lock held, no grant in use. */
+void grant_drop_frames(struct domain *d);
+/* The whole operation: */
 long grant_setup_table(vaddr_t arg);
 long grant_query_size(vaddr_t arg);
 long grant_set_version(vaddr_t arg);

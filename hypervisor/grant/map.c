@@ -38,7 +38,7 @@ static struct grant_mapping *new_mapping(struct domain_grant *t, grant_handle_t 
 	struct grant_mapping **page;
 
 	*handle = t->nr_mappings;
-	if (unlikely(*handle == MAX_MAPPINGS))
+	if (unlikely(*handle == t->max_mapping_frames * MAPPINGS_PER_FRAME))
 		return NULL;
 	if (!t->mappings) {
 		t->mappings = kzalloc(GRANT_MAPPING_FRAMES * sizeof(t->mappings[0]));
@@ -134,7 +134,7 @@ static inline void map_one(struct vcpu *v, struct gnttab_map_grant_ref *op)
 	/* By its number, even if it is the caller. */
 	u.granter = v->domain;
 	if (op->dom != v->domain->id)
-		u.granter = op->dom < DOMID_FIRST_RESERVED ? domain_by_id(op->dom) : NULL;
+		u.granter = op->dom < DOMID_FIRST_RESERVED ? domain_find(op->dom) : NULL;
 	if (unlikely(!u.granter)) {
 		op->status = GNTST_bad_domain;
 		return;
@@ -184,7 +184,7 @@ struct unmapped {
 /* The use by m's mappings of a kind (GNTMAP_device_map and host_map). */
 static bool use_of(const struct grant_mapping *m, unsigned int kind, struct grant_use *u)
 {
-	u->granter = m->granter == current->domain->id ? current->domain : domain_by_id(m->granter);
+	u->granter = m->granter == current->domain->id ? current->domain : domain_find(m->granter);
 	u->ref = m->ref;
 	u->n = (uint16_t)count_kinds(kind);
 	u->write = !(m->kind & GNTMAP_readonly);

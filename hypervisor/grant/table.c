@@ -51,6 +51,8 @@ static int grow_table(struct domain *d, unsigned int wanted)
 {
 	struct domain_grant *t = &d->grant;
 
+	if (d->is_dying)
+		return -EINVAL;
 	while (t->nr_frames < wanted) {
 		unsigned int n = t->nr_frames;
 
@@ -65,7 +67,7 @@ static int grow_table(struct domain *d, unsigned int wanted)
 		if (t->version == 2 && grow_status(d)) {
 			/* Nobody knows of it yet, so it goes at once. */
 			t->nr_frames--;
-			unshare_frame(virt_to_mfn(t->table[n]));
+			unshare_frame(virt_to_mfn(t->table[n]), d);
 			return -ENOMEM;
 		}
 	}
@@ -74,25 +76,44 @@ static int grow_table(struct domain *d, unsigned int wanted)
 
 int grant_init(struct domain *d)
 {
+	struct domain_grant *t = &d->grant;
 	int rc;
 
-	spin_lock_init(&d->grant.lock);
-	d->grant.version = 1;
+	spin_lock_init(&t->lock);
+	t->version = 1;
+	t->max_version = 2;
+	t->max_frames = GRANT_MAX_FRAMES;
+	t->max_mapping_frames = GRANT_MAPPING_FRAMES;
 	rc = grow_table(d, 1);
 	if (rc)
 		grant_destroy(d);
 	return rc;
 }
 
+void grant_drop_frames(struct domain *d)
+{
+	struct domain_grant *t = &d->grant;
+
+	for (unsigned int i = 0; i < t->nr_status_frames; i++)
+		unshare_frame(virt_to_mfn(t->status[i]), d);
+	for (unsigned int i = 0; i < t->nr_frames; i++)
+		unshare_frame(virt_to_mfn(t->table[i]), d);
+	t->nr_frames = t->nr_status_frames = 0;
+}
+
+void grant_release_table(struct domain *d)
+{
+	spin_lock(&d->grant.lock);
+	d->grant.closing = true;
+	if (!d->grant.in_use)
+		grant_drop_frames(d);
+	spin_unlock(&d->grant.lock);
+}
+
 void grant_destroy(struct domain *d)
 {
 	struct domain_grant *t = &d->grant;
 
-	ASSERT(!t->in_use);
-	for (unsigned int i = 0; i < t->nr_status_frames; i++)
-		unshare_frame(virt_to_mfn(t->status[i]));
-	for (unsigned int i = 0; i < t->nr_frames; i++)
-		unshare_frame(virt_to_mfn(t->table[i]));
 	for (unsigned int i = 0; i < GRANT_MAX_FRAMES; i++)
 		if (t->active[i])
 			free_pages_virt(t->active[i], ACTIVE_ORDER);
@@ -108,7 +129,7 @@ void grant_destroy(struct domain *d)
 /* Status; with 0 *d is the domain, whose table the caller may set up and look at. */
 static int find_table(domid_t id, struct domain **d)
 {
-	*d = domain_by_id(id);
+	*d = domain_find(id);
 	if (!*d)
 		return GNTST_bad_domain;
 	if (*d != current->domain && !current->domain->is_privileged)
@@ -137,6 +158,8 @@ static int setup_table(const struct gnttab_setup_table *op)
 	status = find_table(op->dom, &d);
 	if (status)
 		return status;
+	if (op->nr_frames > d->grant.max_frames)
+		return GNTST_general_error;
 	spin_lock(&d->grant.lock);
 	if (grow_table(d, op->nr_frames))
 		status = GNTST_general_error;
@@ -166,7 +189,7 @@ long grant_query_size(vaddr_t arg)
 	op.status = (int16_t)find_table(op.dom, &d);
 	if (!op.status) {
 		op.nr_frames = READ_ONCE(d->grant.nr_frames);
-		op.max_nr_frames = GRANT_MAX_FRAMES;
+		op.max_nr_frames = d->grant.max_frames;
 	}
 	return copy_to_guest(arg, &op, sizeof(op));
 }
@@ -292,7 +315,7 @@ long grant_set_version(vaddr_t arg)
 		return -EFAULT;
 	spin_lock(&d->grant.lock);
 	if (op.version == 1 || op.version == 2)
-		rc = set_version(d, op.version);
+		rc = op.version <= d->grant.max_version ? set_version(d, op.version) : -ENOSYS;
 	op.version = d->grant.version;
 	spin_unlock(&d->grant.lock);
 	return copy_to_guest(arg, &op, sizeof(op)) ?: rc;

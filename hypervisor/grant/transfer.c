@@ -66,7 +66,7 @@ void grant_transfer(struct gnttab_transfer *op)
 		op->status = GNTST_bad_page;
 		return;
 	}
-	to = op->domid < DOMID_FIRST_RESERVED ? domain_by_id(op->domid) : NULL;
+	to = op->domid < DOMID_FIRST_RESERVED ? domain_find(op->domid) : NULL;
 	op->status = to && to != d ? (int16_t)transfer_stolen(d, to, op) : GNTST_bad_domain;
 	/* Whatever the reason, the caller has lost it. */
 	if (op->status)

@@ -14,6 +14,7 @@
  */
 #include "mm/page_type.h"
 #include "cpu/cpu.h"
+#include "domain/domain.h"
 #include "lib/bitops.h"
 #include "lib/errno.h"
 #include "lib/spinlock.h"
@@ -240,6 +241,19 @@ void free_pages_virt(void *p, unsigned int order)
 
 /* ---- for domains ---- */
 
+/*
+ * d has n pages more (or less). As long as it has any it holds a reference on itself: whoever has a reference on a
+ * frame can rely on its owner.
+ */
+static void adjust_pages(struct domain *d, uint64_t n)
+{
+	uint64_t was = d->mm.tot_pages;
+
+	d->mm.tot_pages = was + n;
+	if (unlikely(!was && n))
+		domain_hold(d);
+}
+
 bool reserve_pages(struct domain *d, uint64_t n)
 {
 	bool ok;
@@ -247,23 +261,26 @@ bool reserve_pages(struct domain *d, uint64_t n)
 	spin_lock(&d->mm.page_lock);
 	ok = d->mm.tot_pages + n <= d->mm.max_pages && !d->is_dying;
 	if (ok)
-		d->mm.tot_pages += n;
+		adjust_pages(d, n);
 	spin_unlock(&d->mm.page_lock);
 	return ok;
 }
 
 void account_pages(struct domain *d, uint64_t n)
 {
+	bool last;
+
 	spin_lock(&d->mm.page_lock);
-	d->mm.tot_pages += n;
+	adjust_pages(d, n);
+	last = n && !d->mm.tot_pages;
 	spin_unlock(&d->mm.page_lock);
+	if (unlikely(last))
+		domain_put(d);
 }
 
 static void unreserve_pages(struct domain *d, uint64_t n)
 {
-	spin_lock(&d->mm.page_lock);
-	d->mm.tot_pages -= n;
-	spin_unlock(&d->mm.page_lock);
+	account_pages(d, -n);
 }
 
 /* A frame that somebody had before, or that is wanted empty, on its way to d. */

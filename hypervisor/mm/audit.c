@@ -181,28 +181,34 @@ static void check_frame(const struct frame *f, const struct found *found)
 /* A domain's count of pages is that of its frames, and no frame belongs to nobody. */
 static void check_owners(void)
 {
-	uint64_t owned = 0;
+	struct domain *d;
 
+	for_each_domain(d) d->mm.audited = 0;
 	for (mfn_t mfn = 0; mfn < max_mfn; mfn++) {
 		const struct frame *f = &frame_table[mfn];
 
 		if (!(f->state & FRAME_RAM) || !state_refs(f->state))
 			continue;
-		if (!owner_domain(f->owner))
+		d = owner_domain(f->owner);
+		if (!d)
 			mismatch(mfn, "belongs to domain %u, which does not exist", f->owner);
-		else if (dom0 && f->owner == dom0->id && !(f->state & FRAME_HV))
-			owned++;
+		else if (!(f->state & FRAME_HV))
+			d->mm.audited++;
 	}
-	if (dom0 && owned != dom0->mm.tot_pages) {
+	for_each_domain(d)
+	{
+		if (d->mm.audited == d->mm.tot_pages)
+			continue;
 		audit.mismatches++;
-		printk(LOG_ERR "audit: domain %u has %lu pages, found %lu\n", dom0->id,
-		       dom0->mm.tot_pages, owned);
+		printk(LOG_ERR "audit: domain %u has %lu pages, found %lu\n", d->id,
+		       d->mm.tot_pages, d->mm.audited);
 	}
 }
 
 static void run_audit(void *unused)
 {
 	mfn_t window = audit.end;
+	struct domain *d;
 	uint64_t in_lists;
 
 	for (audit.start = 0; audit.start < max_mfn; audit.start = audit.end) {
@@ -210,8 +216,7 @@ static void run_audit(void *unused)
 		memset(audit.found, 0, (audit.end - audit.start) * sizeof(audit.found[0]));
 		for (mfn_t mfn = 0; mfn < max_mfn; mfn++)
 			note_frame(&frame_table[mfn]);
-		if (dom0)
-			note_domain(dom0);
+		for_each_domain(d) note_domain(d);
 		for (mfn_t mfn = audit.start; mfn < audit.end; mfn++)
 			check_frame(&frame_table[mfn], &audit.found[mfn - audit.start]);
 	}
@@ -225,6 +230,7 @@ static void run_audit(void *unused)
 
 unsigned long mm_audit(void)
 {
+	struct domain *d;
 	struct found *found = NULL;
 	int order = (int)highest_bit(PFN_UP(max_mfn * sizeof(*found))) + 2;
 
@@ -236,12 +242,21 @@ unsigned long mm_audit(void)
 		return 1;
 	}
 	audit = (struct audit){.found = found, .end = (PAGE_SIZE << order) / sizeof(*found)};
-	/* With the lock nobody is in the middle of a change; what needs no lock is one step each. */
-	if (dom0)
-		spin_lock(&dom0->mm.lock);
+	/* With the locks nobody is in the middle of a change; what needs no lock is one step each. */
+	for_each_domain(d)
+	{
+		spin_lock(&d->mm.lock);
+		d->mm.audit_locked = true;
+	}
 	smp_run_alone(run_audit, NULL);
-	if (dom0)
-		spin_unlock(&dom0->mm.lock);
+	/* There may be a new domain. One that is on its way out needs its lock no more. */
+	for_each_domain(d)
+	{
+		if (!d->mm.audit_locked)
+			continue;
+		d->mm.audit_locked = false;
+		spin_unlock(&d->mm.lock);
+	}
 	free_pages_virt(found, (unsigned int)order);
 	printk(LOG_INFO "audit: %lu frames, %lu mismatches\n", audit.frames, audit.mismatches);
 	return audit.mismatches;

@@ -38,7 +38,7 @@ uint64_t total_frames(void)
 
 struct domain *owner_domain(domid_t id)
 {
-	return id == current->domain->id ? current->domain : domain_by_id(id);
+	return domain_find(id);
 }
 
 struct domain *frame_owner(mfn_t mfn)

@@ -96,7 +96,7 @@ void put_frame_and_type(mfn_t mfn);
  * freed with the last one.
  */
 int share_frame_with_domain(mfn_t mfn, struct domain *d, bool writable);
-void unshare_frame(mfn_t mfn);
+void unshare_frame(mfn_t mfn, struct domain *d);
 bool shared_frame_is_mapped(mfn_t mfn); /* or held otherwise */
 /* As get_frame_and_type() and put_frame_and_type() for PT_WRITABLE alone. */
 bool get_writable_frame(mfn_t mfn, struct domain *d);

@@ -719,14 +719,12 @@ bool shared_frame_is_mapped(mfn_t mfn)
 	return state_refs(frame_state(&frame_table[mfn])) > 1;
 }
 
-void unshare_frame(mfn_t mfn)
+void unshare_frame(mfn_t mfn, struct domain *d)
 {
 	struct frame *f = &frame_table[mfn];
-	struct domain *d = owner_domain(f->owner);
 
 	/* It is the domain's until its last mapping goes. */
-	if (d)
-		account_pages(d, 1);
+	account_pages(d, 1);
 	frame_update(f, FRAME_HV, 0, 0);
 	put_writable(f);
 }

@@ -151,6 +151,7 @@ HYPERCALL(callback_op, a, b)
 HYPERCALL(event_channel_op, a, b)
 HYPERCALL(physdev_op, (int)a, b)
 HYPERCALL(sysctl, a)
+HYPERCALL(domctl, a)
 HYPERCALL(xenpmu_op)
 HYPERCALL(mca, a)
 
@@ -188,6 +189,7 @@ hypercall_fn *const hypercall_table[NR_HYPERCALLS] = {
     ENTRY(event_channel_op),
     ENTRY(physdev_op),
     ENTRY(sysctl),
+    ENTRY(domctl),
     ENTRY(xenpmu_op),
     ENTRY(mca),
 };

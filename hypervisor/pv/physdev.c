@@ -78,7 +78,7 @@ static long status_query(struct domain *d, vaddr_t arg)
 /* A privileged caller's word for a domain. */
 static long target(domid_t id, struct domain **out)
 {
-	*out = domain_by_id(id);
+	*out = domain_find(id);
 	return *out ? 0 : -ESRCH;
 }
 

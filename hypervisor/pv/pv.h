@@ -60,6 +60,13 @@ bool pv_emulate_forced(struct cpu_user_regs *regs);
 /* CPUID as a guest may see it. */
 void pv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
-int vcpu_pv_init(struct vcpu *v);
+/* May a guest have these in its debug registers (0 to 3 and 7; 6 is made to fit)? */
+bool pv_debugregs_ok(const uint64_t dr[8]);
+
+/* All of d's vm_assist at once: bits per VMASST_TYPE_*, those that there are. */
+void pv_set_vm_assist(struct domain *d, uint64_t types);
+
+/* State of a vCPU whose kernel has set nothing. */
+void vcpu_pv_init(struct vcpu *v);
 
 #endif

@@ -9,8 +9,6 @@
 #include "mm/layout.h"
 
 /* Debug registers (SDM 3 18.2) */
-#define DR6_ZEROES 0x1000UL /* read as 0, with all above bit 31 */
-#define DR7_ZEROES 0xd800UL /* the same */
 #define DR7_GD	   0x2000UL
 #define DR_TYPE_IO 2
 
@@ -117,6 +115,20 @@ static bool has_io_breakpoint(uint64_t dr7)
 	return false;
 }
 
+/* Nothing in the hypervisor may be watched: the highest byte watched is at +7. */
+static bool address_ok(uint64_t address)
+{
+	return guest_range_ok(address, 8);
+}
+
+bool pv_debugregs_ok(const uint64_t dr[8])
+{
+	for (unsigned int i = 0; i < 4; i++)
+		if (!address_ok(dr[i]))
+			return false;
+	return !(dr[7] & (DR7_GD | DR7_ZEROES)) && !(dr[7] >> 32) && !has_io_breakpoint(dr[7]);
+}
+
 /* Registers 4 and 5 are other names of 6 and 7 unless the guest has set CR4.DE. */
 static int real_debugreg(const struct vcpu *v, int reg)
 {
@@ -135,8 +147,7 @@ long do_set_debugreg(int reg, unsigned long value)
 	case 1:
 	case 2:
 	case 3:
-		/* Nothing in the hypervisor may be watched: the highest byte watched is at +7. */
-		if (!guest_range_ok(value, 8))
+		if (!address_ok(value))
 			return -EPERM;
 		break;
 	case 6:

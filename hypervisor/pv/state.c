@@ -3,7 +3,7 @@
 #include "pv/internal.h"
 #include "lib/lib.h"
 
-int vcpu_pv_init(struct vcpu *v)
+void vcpu_pv_init(struct vcpu *v)
 {
 	memset(&v->pv, 0, sizeof(v->pv));
 	v->pv.kernel_mode = true;
@@ -12,5 +12,4 @@ int vcpu_pv_init(struct vcpu *v)
 	v->pv.debugreg[6] = DR6_RESET;
 	v->pv.debugreg[7] = DR7_RESET;
 	v->pv.xcr0 = cpu_features.xcr0;
-	return 0;
 }

@@ -62,7 +62,6 @@ static long features(vaddr_t arg)
 long do_xen_version(int cmd, vaddr_t arg)
 {
 	static const struct xen_platform_parameters platform = {.virt_start = HV_VIRT_START};
-	static const xen_domain_handle_t handle; /* all zero: dom0's */
 
 	switch (cmd) {
 	case XENVER_version:
@@ -82,7 +81,7 @@ long do_xen_version(int cmd, vaddr_t arg)
 	case XENVER_pagesize:
 		return arg ? -EINVAL : (long)PAGE_SIZE;
 	case XENVER_guest_handle:
-		return give(arg, handle, sizeof(handle));
+		return give(arg, current->domain->handle, sizeof(xen_domain_handle_t));
 	case XENVER_commandline:
 		return give_text(arg,
 				 current->domain->is_privileged ? boot_info.cmdline : "<denied>",

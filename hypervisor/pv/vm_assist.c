@@ -12,6 +12,11 @@
 	 1UL << VMASST_TYPE_architectural_iopl | 1UL << VMASST_TYPE_runstate_update_flag | \
 	 1UL << VMASST_TYPE_m2p_strict)
 
+void pv_set_vm_assist(struct domain *d, uint64_t types)
+{
+	WRITE_ONCE(d->mm.vm_assist, types & TYPES);
+}
+
 long do_vm_assist(unsigned int cmd, unsigned int type)
 {
 	struct domain *d = current->domain;

@@ -131,15 +131,21 @@ static bool should_look(const struct run_queue *q, const struct vcpu *v)
 
 /* ---- waking and stopping ---- */
 
-/* Where v should run: where it ran if that CPU is idle, else on an idle CPU, else where fewest wait. */
+/*
+ * Where v should run: where it ran if that CPU is idle, else on an idle CPU, else where fewest wait. Idle CPUs that it
+ * prefers come before all others.
+ */
 static unsigned int choose_cpu(const struct vcpu *v)
 {
 	cpumask_t allowed = v->sched.affinity & cpu_online_mask;
 	cpumask_t idle = READ_ONCE(idle_cpus) & allowed;
+	cpumask_t preferred = idle & v->sched.soft_affinity;
 	unsigned int best = v->sched.cpu, cpu;
 
 	if (!allowed)
 		return best;
+	if (preferred)
+		idle = preferred;
 	if (idle)
 		return idle >> best & 1 ? best : lowest_bit(idle);
 	if (!(allowed >> best & 1))
@@ -232,16 +238,27 @@ void sched_yield(void)
 	spin_unlock(&q->lock);
 }
 
-void sched_set_affinity(cpumask_t cpus)
+void sched_set_affinity(struct vcpu *v, cpumask_t cpus)
 {
-	struct vcpu *v = current;
-	struct run_queue *q = &this_cpu(rq);
+	struct run_queue *q = lock_queue_of(v);
+	unsigned int cpu = v->sched.cpu;
+	bool running = v->sched.running, waits = false;
 
-	spin_lock(&q->lock);
 	WRITE_ONCE(v->sched.affinity, cpus);
+	if (!running && !(cpus >> cpu & 1) && !list_empty(&v->sched.queue)) {
+		dequeue(q, v);
+		waits = true;
+	}
 	spin_unlock(&q->lock);
-	if (!(cpus >> smp_processor_id() & 1))
-		softirq_raise(SOFTIRQ_SCHEDULE);
+	if (waits)
+		sched_wake(v); /* where it may */
+	if (running && !(cpus >> cpu & 1))
+		softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
+}
+
+void sched_set_soft_affinity(struct vcpu *v, cpumask_t cpus)
+{
+	WRITE_ONCE(v->sched.soft_affinity, cpus);
 }
 
 /* ---- choosing ---- */
@@ -338,6 +355,8 @@ static void release(struct run_queue *q, struct vcpu *prev)
 		call_for_help(q);
 	}
 	runstate_change(prev, stopped_state(prev), now());
+	if (unlikely(READ_ONCE(prev->pause_flags) & 1UL << VPF_SHUTDOWN))
+		domain_vcpu_stopped(prev->domain);
 	spin_unlock(&q->lock);
 	if (moves)
 		sched_wake(prev);

@@ -19,8 +19,12 @@ void sched_sleep(struct vcpu *v);
 void sched_wait_stopped(struct vcpu *v);
 /* current gives way to others of its queue. */
 void sched_yield(void);
-/* current may run on these CPUs only, from its return to the guest on. At least one is online. */
-void sched_set_affinity(cpumask_t cpus);
+/*
+ * v may run on these CPUs only, from its next return to the guest on; at least one is online. Preferably on those of
+ * the second mask.
+ */
+void sched_set_affinity(struct vcpu *v, cpumask_t cpus);
+void sched_set_soft_affinity(struct vcpu *v, cpumask_t cpus);
 /* The idle loop: never returns; runs on the idle vCPU's stack. */
 void idle_loop(void) __attribute__((noreturn));
 

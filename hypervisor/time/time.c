@@ -365,11 +365,12 @@ void time_init_cpu(void)
 
 void set_wallclock(uint64_t sec, uint32_t nsec, stime_t t)
 {
+	struct domain *d;
+
 	spin_lock(&wall_lock);
 	wall_base = (int64_t)(sec * NS_PER_SEC) + nsec - t;
 	spin_unlock(&wall_lock);
-	if (dom0) /* the only domain so far */
-		update_wallclock(dom0);
+	for_each_domain(d) if (!d->is_dying) update_wallclock(d);
 }
 
 void update_wallclock(struct domain *d)

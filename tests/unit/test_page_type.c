@@ -329,8 +329,8 @@ static void shared_frames(void **state)
 	check_model();
 	assert_int_equal(pin(page_rw, 1), -EINVAL);
 	assert_int_equal(guest.mm.tot_pages, pages);
-	unshare_frame(page_rw);
-	unshare_frame(page_ro);
+	unshare_frame(page_rw, &guest);
+	unshare_frame(page_ro, &guest);
 	check_model();
 	assert_int_equal(unpin(L1), 0);
 	assert_true(fr(page_rw)->state & FRAME_FREE);

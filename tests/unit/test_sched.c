@@ -74,6 +74,10 @@ void timer_stop(struct timer *t)
 	t->active = false;
 }
 
+void domain_vcpu_stopped(struct domain *d)
+{
+}
+
 void runstate_change(struct vcpu *v, enum runstate s, stime_t t)
 {
 	v->runstate.state = s;
@@ -267,7 +271,8 @@ static void random_steps(bool pins)
 			break;
 		default:
 			if (pins && !unit_cpu_info.vcpu->is_idle)
-				sched_set_affinity(rand() % 3 ? ~0UL : 1UL << rand() % CPUS);
+				sched_set_affinity(current,
+						   rand() % 3 ? ~0UL : 1UL << rand() % CPUS);
 			break;
 		}
 		/* Half of the time several things happen before the CPUs get to it. */
@@ -301,7 +306,7 @@ static void test_pin(void **state)
 	here = vcpus[0].sched.cpu;
 	there = (here + 1) % CPUS;
 	on_cpu(here);
-	sched_set_affinity(1UL << there);
+	sched_set_affinity(current, 1UL << there);
 	settle();
 	assert_true(vcpus[0].sched.running && vcpus[0].sched.cpu == there);
 	/* It waits for its CPU rather than run elsewhere. */

@@ -33,7 +33,18 @@ static char frames[FRAMES][PAGE_SIZE] __attribute__((aligned(4096)));
 cpumask_t cpu_online_mask = 1;
 static unsigned int preempt_every, preempt_count, continued;
 
-struct domain *domain_by_id(domid_t id)
+void domain_hold(struct domain *d)
+{
+	d->refs++;
+}
+
+void domain_put(struct domain *d)
+{
+	assert_true(d->refs > 0);
+	d->refs--;
+}
+
+struct domain *domain_find(domid_t id)
 {
 	if (id == DOMID_SELF)
 		return current->domain;
@@ -208,7 +219,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	for (unsigned int n = 0; n < 2; n++) {
-		evtchn_destroy(domains[n]);
+		(void)evtchn_close_all(domains[n]);
+		evtchn_free(domains[n]);
 		for (unsigned int i = 0; i < VCPUS; i++)
 			free(domains[n]->vcpu[i]);
 		free(domains[n]->shared_info);

@@ -255,9 +255,26 @@ void bug(const char *file, int line, const char *what)
 	abort();
 }
 
-struct domain *domain_by_id(domid_t id)
+void domain_hold(struct domain *d)
+{
+	d->refs++;
+}
+
+void domain_put(struct domain *d)
+{
+	assert_true(d->refs > 0);
+	d->refs--;
+}
+
+struct domain *domain_find(domid_t id)
 {
 	return id == guest.id || id == DOMID_SELF ? &guest : id == other.id ? &other : NULL;
+}
+
+/* In order: the guest's id is the lower one. */
+struct domain *domain_next(unsigned int id)
+{
+	return id <= guest.id ? &guest : id <= other.id ? &other : NULL;
 }
 
 mfn_t m2p_piece(unsigned long piece);

@@ -603,6 +603,7 @@ static void model_end(void)
 	for (unsigned int n = 0; n < 2; n++) {
 		if (sides[n].d->grant.in_use)
 			FAIL("%u grants are in use", sides[n].d->grant.in_use);
+		grant_release_table(sides[n].d);
 		grant_destroy(sides[n].d);
 	}
 	for (mfn_t mfn = FAKE_RESERVED; mfn < FAKE_RAM; mfn++)
