@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shell.h"
 #include "control/control.h"
+#include "files/commands.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -330,6 +331,7 @@ static int run_reboot(int argc, char **argv)
 }
 
 const struct command commands[] = {
+    {"cat", "FILE...", "print files", NULL, run_cat, LINE_SIZE},
     {"clear", "", "clear the screen", NULL, run_clear, 0},
     {"date", "", "the time of day, UTC", NULL, run_date, 0},
     {"debug-keys", "KEYS", "press keys of the hypervisor's console",
@@ -342,6 +344,7 @@ const struct command commands[] = {
     {"help", "[COMMAND]", "list the commands, or tell about one", NULL, run_help, 1},
     {"history", "", "the last lines typed", NULL, run_history, 0},
     {"info", "", "hypervisor, machine, and what this domain was given", NULL, run_info, 0},
+    {"ls", "[-l] [PATH]", "list files", "With -l sizes and times too.", run_ls, 2},
     {"poweroff", "", "switch the machine off", NULL, run_poweroff, 0},
     {"reboot", "", "restart the machine", NULL, run_reboot, 0},
     {"sleep", "SECONDS", "wait", NULL, run_sleep, 1},

@@ -16,6 +16,7 @@
 #include <sys/times.h>
 #include <guest/clock.h>
 #include <guest/console.h>
+#include <guest/files.h>
 #include <guest/heap.h>
 #include <guest/start.h>
 #include <guest/thread.h>
@@ -34,70 +35,104 @@ static struct wait_queue input;
  * unless it is 0, which it stays.
  */
 
-/* Files: 0 is the console's input, 1 and 2 its output; there are no others. */
+/* Files: 0 is the console's input, 1 and 2 its output; the others are those of guest_files. */
+
+const struct guest_files *guest_files;
+
+/* A result as these functions give it: -1 with errno set for a negative errno. */
+static long result(long value)
+{
+	if (value >= 0)
+		return value;
+	errno = (int)-value;
+	return -1;
+}
+
+static bool is_console(int file)
+{
+	return file >= STDIN_FILENO && file <= STDERR_FILENO;
+}
+
+static int own_number(int file)
+{
+	return file - STDERR_FILENO - 1;
+}
 
 _READ_WRITE_RETURN_TYPE write(int file, const void *data, size_t size)
 {
-	if (file != STDOUT_FILENO && file != STDERR_FILENO) {
-		errno = EBADF;
-		return -1;
+	if (file == STDOUT_FILENO || file == STDERR_FILENO) {
+		console_write(data, size);
+		return (_READ_WRITE_RETURN_TYPE)size;
 	}
-	console_write(data, size);
-	return (_READ_WRITE_RETURN_TYPE)size;
+	if (is_console(file) || !guest_files)
+		return (_READ_WRITE_RETURN_TYPE)result(-EBADF);
+	return (_READ_WRITE_RETURN_TYPE)result(guest_files->write(own_number(file), data, size));
 }
 
 /* What was typed, as it was typed; waits for the first character. */
-_READ_WRITE_RETURN_TYPE read(int file, void *buffer, size_t size)
+static size_t read_console(void *buffer, size_t size)
 {
 	size_t got = 0;
-	bool masked;
+	bool masked = events_save();
 
-	if (file != STDIN_FILENO) {
-		errno = EBADF;
-		return -1;
-	}
-	masked = events_save();
 	while (size && (got = console_read(buffer, size)) == 0)
 		wait_on(&input, 0);
 	events_restore(masked);
-	return (_READ_WRITE_RETURN_TYPE)got;
+	return got;
 }
 
-static int bad_file(int file)
+_READ_WRITE_RETURN_TYPE read(int file, void *buffer, size_t size)
 {
-	if (file >= STDIN_FILENO && file <= STDERR_FILENO)
-		return 0;
-	errno = EBADF;
-	return -1;
+	if (file == STDIN_FILENO)
+		return (_READ_WRITE_RETURN_TYPE)read_console(buffer, size);
+	if (is_console(file) || !guest_files)
+		return (_READ_WRITE_RETURN_TYPE)result(-EBADF);
+	return (_READ_WRITE_RETURN_TYPE)result(guest_files->read(own_number(file), buffer, size));
 }
 
 int close(int file)
 {
-	return bad_file(file);
+	if (is_console(file))
+		return 0;
+	return (int)result(guest_files ? guest_files->close(own_number(file)) : -EBADF);
 }
 
 int fstat(int file, struct stat *status)
 {
 	memset(status, 0, sizeof(*status));
+	if (!is_console(file))
+		return (int)result(guest_files ? guest_files->status(own_number(file), status)
+					       : -EBADF);
 	status->st_mode = S_IFCHR;
-	return bad_file(file);
+	return 0;
+}
+
+int stat(const char *path, struct stat *status)
+{
+	memset(status, 0, sizeof(*status));
+	return (int)result(guest_files ? guest_files->path_status(path, status) : -ENOENT);
 }
 
 int isatty(int file)
 {
-	return !bad_file(file);
+	if (is_console(file))
+		return 1;
+	errno = ENOTTY;
+	return 0;
 }
 
 off_t lseek(int file, off_t offset, int from)
 {
-	errno = bad_file(file) ? EBADF : ESPIPE;
-	return -1;
+	if (is_console(file))
+		return result(-ESPIPE);
+	return result(guest_files ? guest_files->seek(own_number(file), offset, from) : -EBADF);
 }
 
 int open(const char *path, int flags, ...)
 {
-	errno = ENOENT;
-	return -1;
+	long file = guest_files ? guest_files->open(path, flags) : -ENOENT;
+
+	return (int)(file < 0 ? result(file) : file + STDERR_FILENO + 1);
 }
 
 void *sbrk(ptrdiff_t bytes)

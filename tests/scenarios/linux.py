@@ -1,29 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Debian's own Linux as the first domain: its kernel, an initrd of busybox and a few modules, its shell.
+"""Debian's own Linux as the first domain: its kernel, the initrd of scripts/make-initrd with a few modules, its shell.
 
 The packages' files are under third-party/debian (scripts/fetch-package), as they are shipped.
 """
 import functools
 import glob
-import gzip
 import os
 import re
 import subprocess
+import tempfile
 
 import machine as machine_module
 
 DEBIAN = os.path.join(machine_module.TOP, os.environ.get("THIRD_PARTY", "build/third-party"), "debian")
 PROMPT = "/ # "
-
-INIT = """#!/bin/busybox sh
-/bin/busybox --install -s /bin
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs dev /dev
-for module in $(cat /modules); do insmod /lib/$module.ko || echo "INSMOD FAILED $module"; done
-echo INIT REACHED
-exec setsid cttyhack sh
-"""
 
 # What kernel and hypervisor say when something is wrong or missing, but for UEFI's runtime services (platform_op 49).
 BAD = re.compile(r"^.*(?:\bBUG\b|\bOops\b|WARNING: CPU|Call Trace|general protection|xen map irq failed|"
@@ -64,27 +54,6 @@ def with_dependencies(names):
     return order
 
 
-class Archive:
-    """A cpio archive in the form that Linux takes as an initrd (newc)."""
-
-    def __init__(self):
-        self.data = bytearray()
-        self.count = 0
-
-    def add(self, name, mode, content=b""):
-        self.count += 1
-        encoded = name.encode() + b"\0"
-        fields = (self.count, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(encoded), 0)
-        self.data += b"070701" + b"".join(b"%08x" % field for field in fields) + encoded
-        self.data += bytes(-len(self.data) % 4)
-        self.data += content
-        self.data += bytes(-len(self.data) % 4)
-
-    def finish(self):
-        self.add("TRAILER!!!", 0)
-        return bytes(self.data)
-
-
 def package_program(package, path, folder):
     """A program of a package with the shared libraries that it needs, as extra files for an initrd: name, file.
 
@@ -110,22 +79,15 @@ def package_program(package, path, folder):
 
 def make_initrd(file, modules=(), files=None):
     """Write an initrd that loads some modules and ends in a shell; files: more of them, name to source."""
-    archive = Archive()
-    for folder in ("bin", "dev", "lib", "lib64", "proc", "sys", "tmp"):
-        archive.add(folder, 0o40755)
-    for name, source in (files or {}).items():
-        with open(source, "rb") as f:
-            archive.add(name, 0o100755, f.read())
-    with open(os.path.join(DEBIAN, "busybox-static/bin/busybox"), "rb") as f:
-        archive.add("bin/busybox", 0o100755, f.read())
     order = with_dependencies(modules)
-    for name in order:
-        with open(module_files()[name], "rb") as f:
-            archive.add(f"lib/{name}.ko", 0o100644, f.read())
-    archive.add("modules", 0o100644, "\n".join(order).encode())
-    archive.add("init", 0o100755, INIT.encode())
-    with open(file, "wb") as f:
-        f.write(gzip.compress(archive.finish(), 1, mtime=0))
+    entries = [f"{name}={source}" for name, source in (files or {}).items()]
+    entries += [f"lib/{name}.ko={module_files()[name]}" for name in order]
+    with tempfile.NamedTemporaryFile("w") as names:
+        names.write("\n".join(order))
+        names.flush()
+        subprocess.run([os.path.join(machine_module.TOP, "scripts/make-initrd"), "-o", file,
+                        os.path.join(DEBIAN, "busybox-static/bin/busybox"), *entries, f"modules={names.name}"],
+                       check=True)
 
 
 class Linux:

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FILES_COMMANDS_H
+#define FILES_COMMANDS_H
+
+int run_ls(int argc, char **argv);
+int run_cat(int argc, char **argv);
+
+#endif
