@@ -331,3 +331,22 @@ void frames_unmap(void *va, unsigned long count)
 		panic("cannot unmap %p: %ld", va, error);
 	map_give_back((unsigned long)va, count);
 }
+
+/* Unmapping what is not mapped makes the tables and nothing else. */
+void *frames_reserve(unsigned long count)
+{
+	unsigned long first, va;
+
+	if (!count || !map_take(count, &first))
+		return NULL;
+	va = MAP_BASE + first * PAGE_SIZE;
+	if (!write_region(va, count, NULL, NULL))
+		return (void *)va;
+	map_give_back(va, count);
+	return NULL;
+}
+
+void frames_release(void *va, unsigned long count)
+{
+	map_give_back((unsigned long)va, count);
+}

@@ -6,13 +6,13 @@ test-guest-names := $(patsubst tests/guests/%/main.c,%,$(wildcard tests/guests/*
 test-guests := $(addprefix $(BUILD)/tests/guests/,$(test-guest-names))
 test-guest-objects := $(BUILD)/tests/guest-objects
 
-$(test-guest-objects)/%.o: tests/guests/%.c $(BUILD)/flags-guest
+$(test-guest-objects)/%.o: tests/guests/%.c $(BUILD)/flags-pv-drivers
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(guest-flags) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(pv-drivers-flags) -MMD -MP -c $< -o $@
 
 $(test-guests): $(BUILD)/tests/guests/%: $(test-guest-objects)/%/main.o $(test-guest-objects)/test.o \
-		$(BUILD)/guest/libguest.a $(guest-lds)
+		$(BUILD)/pv-drivers/libpv-drivers.a $(BUILD)/guest/libguest.a $(guest-lds)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(guest-link) $(filter %.o %.a,$^) -o $@

@@ -71,6 +71,7 @@ GUESTS = [
     Guest("lifecycle", cmdline="dom0_mem=64M"),
     Guest("lifecycle", cmdline="dom0_mem=64M", cpus=2),
     Guest("lifecycle", cmdline="dom0_mem=64M", arguments="times=1000 count=500", cpus=2, seconds=600, long=True),
+    Guest("drivers"),
     Guest("pirq"),
     Guest("pirq", cpus=2),
     Guest("threads"),

@@ -175,6 +175,13 @@ void *frames_map_list(const xen_pfn_t *mfns, unsigned long count, uint64_t flags
 		      int *errors, long *error);
 void frames_unmap(void *va, unsigned long count);
 
+/*
+ * Addresses for pages that something else than these functions maps (grants), with the tables above them and nothing
+ * mapped, or NULL. Nothing may be mapped there when they are given back.
+ */
+void *frames_reserve(unsigned long count);
+void frames_release(void *va, unsigned long count);
+
 /* Part of the start of day. */
 void memory_init(unsigned long stack_top);
 
