@@ -31,7 +31,10 @@ struct domain_mm {
 	spinlock_t lock;
 	uint64_t tot_pages; /* frames owned; under page_lock */
 	uint64_t max_pages; /* limit for tot_pages */
+	uint64_t claimed;   /* free frames that nobody else gets; under the allocator's lock */
 	spinlock_t page_lock;
+	void *memory_map; /* as set for it, 20 bytes an entry; under page_lock */
+	unsigned int memory_map_entries;
 	int budget; /* work left before the lock must be let go for a moment; under lock */
 	mfn_t relinquish_next; /* progress of domain_relinquish_memory() */
 	uint64_t audited;      /* frames that the audit found */

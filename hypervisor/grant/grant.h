@@ -43,6 +43,11 @@ void grant_destroy(struct domain *d);
  * first, how far it has come. 0, or -EINTR: call again.
  */
 int grant_release_mappings(struct domain *d, uint32_t *next);
+/*
+ * The frames [first, first + n) of d's table, or of its status words, for the tools to map: those of the table are made
+ * if they are not there yet. -EINVAL: there cannot be so many; -ENOMEM.
+ */
+int grant_frames(struct domain *d, bool status, unsigned int first, unsigned int n, uint64_t *mfn);
 
 long do_grant_table_op(unsigned int cmd, vaddr_t args, unsigned int count);
 

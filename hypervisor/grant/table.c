@@ -236,6 +236,29 @@ long grant_get_status_frames(vaddr_t arg)
 	return copy_to_guest(arg, &op, sizeof(op));
 }
 
+/* Lock held. */
+static int frames_locked(struct domain *d, bool status, unsigned int end)
+{
+	struct domain_grant *t = &d->grant;
+
+	if (!status)
+		return end > t->max_frames ? -EINVAL : grow_table(d, end);
+	return t->version == 2 && end <= t->nr_status_frames ? 0 : -EINVAL;
+}
+
+int grant_frames(struct domain *d, bool status, unsigned int first, unsigned int n, uint64_t *mfn)
+{
+	struct domain_grant *t = &d->grant;
+	int rc;
+
+	spin_lock(&t->lock);
+	rc = frames_locked(d, status, first + n);
+	for (unsigned int i = 0; !rc && i < n; i++)
+		mfn[i] = virt_to_mfn(status ? (void *)t->status[first + i] : t->table[first + i]);
+	spin_unlock(&t->lock);
+	return rc;
+}
+
 /* ---- version ---- */
 
 /* A reserved entry of either version, as the other; what that one cannot say is no grant. */

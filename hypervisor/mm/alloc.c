@@ -6,8 +6,7 @@
  *
  * A free frame remembers who had it last: frames freed at boot are clean; a frame that returns to the
  * domain that freed it needs no scrubbing, since it saw the contents before; everybody else gets it
- * scrubbed, after the flush that makes sure that no TLB of the former owner's CPUs still maps it
- * (page_type.c, "stale translations").
+ * scrubbed, after the flush that makes sure that no TLB still maps it (page_type.c, "stale translations").
  *
  * Locks: heap_lock for lists and free frames' entries, kmem_lock before it for kzalloc's; d's page_lock.
  * All are leaves for everybody else.
@@ -34,6 +33,7 @@ static uint32_t free_list[NR_ZONES][MAX_ORDER + 1];
 static uint32_t orders_in[NR_ZONES]; /* bit per order with a block */
 static uint64_t zones_in;	     /* bit per zone with a block */
 static uint64_t nr_free;
+static uint64_t nr_claimed;	 /* of those; the sum of all domains' claims, never more */
 static uint32_t last_free_stamp; /* TLB clock when a domain's frame was last freed */
 
 static uint64_t free_state(unsigned int owner)
@@ -137,7 +137,14 @@ static struct frame *take_block(unsigned int order, uint64_t allowed)
 	return NULL;
 }
 
-static struct frame *allocate(unsigned int order, unsigned int flags)
+/* May n frames be taken, by a domain with this claim? What others have claimed is not there. */
+static bool available(uint64_t n, uint64_t claim)
+{
+	return nr_free - nr_claimed + claim >= n;
+}
+
+/* claim: a domain's that is used up by what is taken, or NULL. */
+static struct frame *allocate(unsigned int order, unsigned int flags, uint64_t *claim)
 {
 	unsigned int bits = ALLOC_FLAGS_BITS(flags);
 	uint64_t allowed = ~0UL;
@@ -150,7 +157,13 @@ static struct frame *allocate(unsigned int order, unsigned int flags)
 	if (bits && bits < PAGE_SHIFT + NR_ZONES)
 		allowed = bits > PAGE_SHIFT ? (2UL << (bits - PAGE_SHIFT)) - 1 : 0;
 	spin_lock(&heap_lock);
-	f = take_block(order, allowed);
+	f = available(1UL << order, claim ? *claim : 0) ? take_block(order, allowed) : NULL;
+	if (f && claim && *claim) {
+		uint64_t n = min(*claim, 1UL << order);
+
+		*claim -= n;
+		nr_claimed -= n;
+	}
 	spin_unlock(&heap_lock);
 	return f;
 }
@@ -188,7 +201,7 @@ uint64_t free_frames(void)
 
 mfn_t alloc_frames(unsigned int order, unsigned int flags)
 {
-	struct frame *block = allocate(order, flags);
+	struct frame *block = allocate(order, flags, NULL);
 	bool flushed = false;
 
 	if (!block)
@@ -301,9 +314,9 @@ prepare_used(const struct domain *d, struct frame *f, unsigned int flags, bool *
 		clear_page(mfn_to_virt(frame_mfn(f)));
 }
 
-mfn_t alloc_frames_for(struct domain *d, unsigned int order, unsigned int flags)
+static mfn_t give_frames(struct domain *d, unsigned int order, unsigned int flags, uint64_t *claim)
 {
-	struct frame *block = allocate(order, flags);
+	struct frame *block = allocate(order, flags, claim);
 	/* Index 0. If it was d's before, translations from then are harmless until it gets a type. */
 	uint64_t fresh = d->id | (uint64_t)tlb_clock_now() << 32;
 	bool flushed = false;
@@ -319,38 +332,108 @@ mfn_t alloc_frames_for(struct domain *d, unsigned int order, unsigned int flags)
 	return frame_mfn(block);
 }
 
+mfn_t alloc_frames_for(struct domain *d, unsigned int order, unsigned int flags)
+{
+	return give_frames(d, order, flags, NULL);
+}
+
 mfn_t domain_alloc_frames(struct domain *d, unsigned int order, unsigned int flags)
 {
 	mfn_t mfn;
 
 	if (order > MAX_ORDER || !reserve_pages(d, 1UL << order))
 		return INVALID_MFN;
-	mfn = alloc_frames_for(d, order, flags);
-	if (mfn == INVALID_MFN)
+	mfn = give_frames(d, order, flags, &d->mm.claimed);
+	if (mfn == INVALID_MFN) {
 		unreserve_pages(d, 1UL << order);
-	return mfn;
+		return INVALID_MFN;
+	}
+	/*
+	 * If it has begun to die, domain_relinquish_memory() may have looked at these frames before they were its. They
+	 * are by now for everybody to see, and what follows is read after that.
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (likely(!READ_ONCE(d->is_dying)))
+		return mfn;
+	for (mfn_t i = 0; i < 1UL << order; i++)
+		drop_ownership(d, mfn + i);
+	return INVALID_MFN;
 }
 
-void free_frame_of(struct domain *d, struct frame *f)
+/* claims: what d gives back counts for its claim. */
+static void free_frame(struct domain *d, struct frame *f, bool claims)
 {
-	unsigned int owner = d && !d->is_dying ? d->id : OWNER_GONE;
+	/* What a stranger's TLB may still write to must be flushed before d has it again. */
+	bool remembered = frame_state(f) & FRAME_FOREIGN;
 
 	m2p_table[frame_mfn(f)] = INVALID_M2P_ENTRY;
 	poison(f);
 	WRITE_ONCE(last_free_stamp, tlb_clock_now());
 	spin_lock(&heap_lock);
-	f->state = free_state(owner);
+	/* With the lock: wait_for_frees(). */
+	f->state = free_state(!d || READ_ONCE(d->is_dying) || remembered ? OWNER_GONE : d->id);
 	insert_block(frame_mfn(f), 0);
+	if (unlikely(claims && d && d->mm.claimed)) {
+		d->mm.claimed++;
+		nr_claimed++;
+	}
 	spin_unlock(&heap_lock);
+}
+
+void free_frame_of(struct domain *d, struct frame *f)
+{
+	free_frame(d, f, false);
 }
 
 void free_domain_frame(struct frame *f)
 {
 	struct domain *d = owner_domain(f->owner);
 
+	free_frame(d, f, true);
+	/* Last: with its last page d may cease to exist. It does not exist yet if its creation fails. */
 	if (d)
 		unreserve_pages(d, 1);
-	free_frame_of(d, f);
+}
+
+void wait_for_frees(void)
+{
+	spin_lock(&heap_lock);
+	spin_unlock(&heap_lock);
+}
+
+/* ---- claims ---- */
+
+static int claim_locked(struct domain *d, uint64_t pages)
+{
+	uint64_t has = READ_ONCE(d->mm.tot_pages);
+
+	nr_claimed -= pages ? 0 : d->mm.claimed;
+	if (!pages) {
+		d->mm.claimed = 0;
+		return 0;
+	}
+	if (d->is_dying || d->mm.claimed || pages <= has || pages > d->mm.max_pages)
+		return -EINVAL;
+	if (!available(pages - has, 0))
+		return -ENOMEM;
+	d->mm.claimed = pages - has;
+	nr_claimed += pages - has;
+	return 0;
+}
+
+int set_claim(struct domain *d, uint64_t pages)
+{
+	int rc;
+
+	spin_lock(&heap_lock);
+	rc = claim_locked(d, pages);
+	spin_unlock(&heap_lock);
+	return rc;
+}
+
+uint64_t claimed_frames(void)
+{
+	return READ_ONCE(nr_claimed);
 }
 
 void forget_last_owner(struct frame *f, domid_t id)
@@ -557,7 +640,7 @@ void alloc_reset(void)
 	memset(free_list, 0, sizeof(free_list));
 	memset(orders_in, 0, sizeof(orders_in));
 	memset(kmem_list, 0, sizeof(kmem_list));
-	zones_in = nr_free = 0;
+	zones_in = nr_free = nr_claimed = 0;
 	last_free_stamp = 0;
 }
 #endif

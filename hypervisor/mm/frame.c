@@ -36,9 +36,32 @@ uint64_t total_frames(void)
 	return nr_ram;
 }
 
+struct domain io_domain = {.id = DOMID_IO}, xen_domain = {.id = DOMID_XEN};
+
 struct domain *owner_domain(domid_t id)
 {
-	return domain_find(id);
+	if (likely(id == current->domain->id))
+		return current->domain;
+	return id == DOMID_XEN ? &xen_domain : domain_find(id);
+}
+
+int find_owner(domid_t id, struct domain **d)
+{
+	const struct domain *caller = current->domain;
+
+	if (likely(id == DOMID_SELF || id == caller->id)) {
+		*d = current->domain;
+		return 0;
+	}
+	/* What of it a domain may map is asked for each frame. */
+	if (id == DOMID_IO) {
+		*d = &io_domain;
+		return 0;
+	}
+	*d = owner_domain(id);
+	if (!*d)
+		return -ESRCH;
+	return caller->is_privileged ? 0 : -EPERM;
 }
 
 struct domain *frame_owner(mfn_t mfn)
@@ -193,6 +216,21 @@ static void __init make_m2p(void)
 	}
 }
 
+/* The tools may map it as DOMID_XEN's, read-only. It is never given back. */
+static void __init share_m2p(void)
+{
+	for (unsigned long piece = 0; piece < DIV_ROUND_UP(max_mfn, M2P_PER_LARGE_PAGE); piece++) {
+		mfn_t first = m2p_piece(piece);
+		unsigned long bytes =
+		    min(M2P_PER_LARGE_PAGE, max_mfn - piece * M2P_PER_LARGE_PAGE) *
+		    sizeof(uint64_t);
+
+		for (mfn_t mfn = first; first && mfn < first + PFN_UP(bytes); mfn++)
+			if (share_frame_with_domain(mfn, &xen_domain, false))
+				panic("the machine-to-physical map is not the hypervisor's");
+	}
+}
+
 static mfn_t marked __initdata; /* RAM below has its state: free, or the hypervisor's */
 
 /* What is not free, up to `end`, is the hypervisor's. Each entry is written once: there are many. */
@@ -231,6 +269,7 @@ void __init mm_init(void)
 	make_m2p();
 	boot_memory_for_each_free(free_range);
 	mark_rest(max_mfn);
+	share_m2p();
 	printk(LOG_INFO "Memory: %lu KiB of RAM, %lu KiB free\n", nr_ram * 4, free_frames() * 4);
 }
 

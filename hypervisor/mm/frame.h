@@ -40,6 +40,11 @@
 #define FRAME_FREE   (1UL << 62)
 #define FRAME_HEAD \
 	(1UL << 63) /* with FREE: first of a block in a free list; with HV: of an object */
+/*
+ * The same bit of a frame with references: a domain other than its owner has mapped it for writing, other than by a
+ * grant, so that any CPU may remember that until it is flushed.
+ */
+#define FRAME_FOREIGN	FRAME_HEAD
 
 #define TYPE_BITS(type) ((uint64_t)(type) * (1UL << FRAME_TYPE_SHIFT))
 /* A type of our own: shared with a domain that may read it only. */
@@ -140,8 +145,15 @@ bool io_frame_allowed(const struct domain *d, mfn_t mfn);
 bool io_frame_read_only(mfn_t mfn);
 /* The first frame of a 2 MiB piece of the machine-to-physical map, 0 for a hole. */
 mfn_t m2p_piece(unsigned long piece);
-/* The domain with this id, if it exists. */
+/* The domain with this id, if it exists: one of the two below, too. */
 struct domain *owner_domain(domid_t id);
+/*
+ * What owns what no domain does. io_domain, DOMID_IO: devices. xen_domain, DOMID_XEN: frames of the hypervisor that
+ * the tools may read, which is the machine-to-physical map.
+ */
+extern struct domain io_domain, xen_domain;
+/* The domain that the caller named as the owner of frames (domain_find()). -ESRCH: none; -EPERM: none of its business. */
+int find_owner(domid_t id, struct domain **d);
 
 /* ---- alloc.c ---- */
 /* Room for allocations below a number of address bits: 0, none. */
@@ -152,8 +164,10 @@ struct domain *owner_domain(domid_t id);
 void frames_free_at_boot(mfn_t start, mfn_t end);
 /* A frame whose last reference went away. */
 void free_domain_frame(struct frame *f);
-/* 2^order frames for d whose count of pages the caller has adjusted: as domain_alloc_frames. */
+/* 2^order frames for d in place of others that it is about to lose: as domain_alloc_frames, the count of pages apart. */
 mfn_t alloc_frames_for(struct domain *d, unsigned int order, unsigned int flags);
+/* When this returns every frame that was freed as one of a domain's, before the domain began to die, is in a list. */
+void wait_for_frees(void);
 /* A frame of d that has no reference, as free_domain_frame() but for d's count of pages. */
 void free_frame_of(struct domain *d, struct frame *f);
 /* Take n pages from what d may own, if that leaves it within its limit. */

@@ -7,6 +7,8 @@
 #include "mm/page_type.h"
 #include "console/console.h"
 #include "cpu/cpu.h"
+#include "domain/domain.h"
+#include "grant/grant.h"
 #include "lib/bitops.h"
 #include "lib/errno.h"
 #include "pv/pv.h"
@@ -14,24 +16,17 @@
 
 #define MEMOP_EXTENT_SHIFT 6
 #define MEMOP_CMD_MASK	   ((1UL << MEMOP_EXTENT_SHIFT) - 1)
-/* Extents of 2 MiB for everyone, of 1 GiB for who is privileged. */
-#define MAX_ORDER_GUEST 9
+/* Extents of 2 MiB, also for who is privileged: one is scrubbed in one go. */
+#define MAX_EXTENT_ORDER 9
 /* Frames between two looks at what else there is to do. */
 #define FRAMES_BETWEEN_CHECKS 32
 /* An exchange keeps a list of this many frames. */
 #define EXCHANGE_MAX_ORDER 9
 
-/* The named domain is the caller; 0, or what others get. */
-static int check_domain(const struct domain *d, domid_t id)
+/* The domain whose memory the caller names. 0, -ESRCH, -EPERM. */
+static int find_target(domid_t id, struct domain **d)
 {
-	if (id == DOMID_SELF || id == d->id)
-		return 0;
-	return d->is_privileged ? -ESRCH : -EPERM;
-}
-
-static unsigned int max_order(const struct domain *d)
-{
-	return d->is_privileged ? MAX_ORDER : MAX_ORDER_GUEST;
+	return id == DOMID_IO || id == DOMID_XEN ? -ESRCH : find_owner(id, d);
 }
 
 /* ---- increase, decrease, populate ---- */
@@ -80,48 +75,55 @@ static bool decrease(struct domain *d, const struct xen_memory_reservation *r, v
 	return true;
 }
 
-static long change_reservation(unsigned int cmd, vaddr_t arg, unsigned long start)
+/* The extents of r from *done on, until one cannot be done (0) or it is to be preempted (-EINTR). */
+static int change_extents(struct domain *d, unsigned int cmd,
+			  const struct xen_memory_reservation *r, unsigned long *done)
 {
-	struct domain *d = current->domain;
+	for (unsigned long i = 0; *done < r->nr_extents; i++, ++*done) {
+		vaddr_t at = (vaddr_t)r->extent_start.p + *done * 8;
+		bool ok;
+
+		if (i && (i << r->extent_order) % FRAMES_BETWEEN_CHECKS == 0 && preempt_check())
+			return -EINTR;
+		if (cmd == XENMEM_increase_reservation)
+			ok = increase(d, r, at);
+		else if (cmd == XENMEM_decrease_reservation)
+			ok = decrease(d, r, at);
+		else
+			ok = populate(d, r, at);
+		if (!ok)
+			break;
+	}
+	return 0;
+}
+
+static long change_reservation(unsigned int cmd, vaddr_t arg, unsigned long done)
+{
 	struct xen_memory_reservation r;
+	struct domain *d;
 	vaddr_t list;
-	unsigned long i;
 	int rc;
 
 	if (copy_from_guest(&r, arg, sizeof(r)))
 		return -EFAULT;
 	/* What is malformed leaves everything undone, which is what the return value says. */
-	if (r.nr_extents > ~0UL >> (MEMOP_EXTENT_SHIFT + 1) || start > r.nr_extents ||
-	    r.extent_order > max_order(d))
-		return (long)start;
+	if (r.nr_extents > ~0UL >> (MEMOP_EXTENT_SHIFT + 1) || done > r.nr_extents ||
+	    r.extent_order > MAX_EXTENT_ORDER)
+		return (long)done;
 	list = (vaddr_t)r.extent_start.p;
 	if ((cmd != XENMEM_increase_reservation || list) &&
 	    (r.nr_extents > HV_VIRT_END / 8 || !guest_range_ok(list, r.nr_extents * 8)))
-		return (long)start;
-	rc = check_domain(d, r.domid);
-	if (rc)
-		return rc == -ESRCH ? (long)start : rc;
+		return (long)done;
 	if (cmd == XENMEM_populate_physmap && (r.mem_flags & XENMEMF_populate_on_demand))
-		return (long)start;
-
-	for (i = start; i < r.nr_extents; i++) {
-		vaddr_t at = list + i * 8;
-		bool ok;
-
-		if (i != start && ((i - start) << r.extent_order) % FRAMES_BETWEEN_CHECKS == 0 &&
-		    preempt_check())
-			return hypercall_continue(__HYPERVISOR_memory_op, 2,
-						  cmd | i << MEMOP_EXTENT_SHIFT, arg);
-		if (cmd == XENMEM_increase_reservation)
-			ok = increase(d, &r, at);
-		else if (cmd == XENMEM_decrease_reservation)
-			ok = decrease(d, &r, at);
-		else
-			ok = populate(d, &r, at);
-		if (!ok)
-			break;
-	}
-	return (long)i;
+		return (long)done;
+	rc = find_target(r.domid, &d);
+	if (rc)
+		return rc == -ESRCH ? (long)done : rc;
+	rc = change_extents(d, cmd, &r, &done);
+	if (rc)
+		return hypercall_continue(__HYPERVISOR_memory_op, 2,
+					  cmd | done << MEMOP_EXTENT_SHIFT, arg);
+	return (long)done;
 }
 
 /* ---- exchange ---- */
@@ -143,9 +145,12 @@ bool steal_frame(struct domain *d, mfn_t mfn)
 	return true;
 }
 
-static void return_stolen_frame(mfn_t mfn)
+/* A frame becomes d's memory while d may die: domain_relinquish_memory() may have looked at it before. */
+static void return_stolen_frame(struct domain *d, mfn_t mfn)
 {
-	__atomic_fetch_add(&frame_table[mfn].state, FRAME_ALLOC + FRAME_REF, __ATOMIC_ACQ_REL);
+	__atomic_fetch_add(&frame_table[mfn].state, FRAME_ALLOC + FRAME_REF, __ATOMIC_SEQ_CST);
+	if (unlikely(READ_ONCE(d->is_dying)))
+		drop_ownership(d, mfn);
 }
 
 void free_stolen_frame(struct domain *d, mfn_t mfn)
@@ -161,9 +166,11 @@ bool give_stolen_frame(mfn_t mfn, struct domain *from, struct domain *to)
 		return false;
 	/* Its pages' count goes to the other; it has no mapping, but CPUs may remember one. */
 	account_pages(from, (uint64_t)-1);
-	tlb_flush_cpus(READ_ONCE(from->dirty_cpus));
+	tlb_flush_cpus(f->state & FRAME_FOREIGN ? READ_ONCE(cpu_online_mask)
+						: READ_ONCE(from->dirty_cpus));
+	f->state &= ~FRAME_FOREIGN;
 	f->owner = to->id;
-	return_stolen_frame(mfn);
+	return_stolen_frame(to, mfn);
 	return true;
 }
 
@@ -204,7 +211,8 @@ static int exchange_prepare(struct domain *d, const struct xen_memory_exchange *
 			return -ENOMEM;
 		p->got++;
 	}
-	return 0;
+	/* Another one's, which has begun to die: it must not come to own what nobody will look for any more. */
+	return READ_ONCE(d->is_dying) ? -EINVAL : 0;
 }
 
 static void exchange_cancel(struct domain *d, const struct xen_memory_exchange *x,
@@ -216,7 +224,7 @@ static void exchange_cancel(struct domain *d, const struct xen_memory_exchange *
 		for (mfn_t k = 0; k < 1UL << x->out.extent_order; k++)
 			drop_ownership(d, p->out[i] + k);
 	for (unsigned int i = 0; i < p->stolen; i++)
-		return_stolen_frame(p->mfn[i]);
+		return_stolen_frame(d, p->mfn[i]);
 }
 
 static int exchange_commit(struct domain *d, const struct xen_memory_exchange *x,
@@ -237,7 +245,7 @@ static int exchange_commit(struct domain *d, const struct xen_memory_exchange *x
 	return rc;
 }
 
-static int check_exchange(const struct domain *d, const struct xen_memory_exchange *x)
+static int check_exchange(const struct xen_memory_exchange *x)
 {
 	const struct xen_memory_reservation *in = &x->in, *out = &x->out;
 	unsigned long limit = ~0UL >> (MEMOP_EXTENT_SHIFT + EXCHANGE_MAX_ORDER);
@@ -256,7 +264,7 @@ static int check_exchange(const struct domain *d, const struct xen_memory_exchan
 	    !guest_range_ok((vaddr_t)in->extent_start.p, in->nr_extents * 8) ||
 	    !guest_range_ok((vaddr_t)out->extent_start.p, out->nr_extents * 8))
 		return -EFAULT;
-	return check_domain(d, in->domid);
+	return 0;
 }
 
 /* x->nr_exchanged grows. -EINTR: preempted. */
@@ -285,21 +293,19 @@ static int exchange_parts(struct domain *d, struct xen_memory_exchange *x, struc
 
 static long exchange(vaddr_t arg)
 {
-	struct domain *d = current->domain;
 	struct xen_memory_exchange x;
 	struct exchange_part *part;
+	struct domain *d;
 	vaddr_t done = arg + offsetof(struct xen_memory_exchange, nr_exchanged);
 	int rc;
 
 	if (copy_from_guest(&x, arg, sizeof(x)))
 		return -EFAULT;
-	rc = check_exchange(d, &x);
+	rc = check_exchange(&x) ?: find_target(x.in.domid, &d);
 	if (rc)
 		return rc;
 	part = kzalloc(sizeof(*part));
-	if (!part)
-		return -ENOMEM;
-	rc = exchange_parts(d, &x, part);
+	rc = part ? exchange_parts(d, &x, part) : -ENOMEM;
 	kfree(part);
 	if (copy_to_guest(done, &x.nr_exchanged, sizeof(x.nr_exchanged)))
 		return -EFAULT;
@@ -312,13 +318,14 @@ static long exchange(vaddr_t arg)
 
 static long reservation(unsigned int cmd, vaddr_t arg)
 {
-	struct domain *d = current->domain;
+	const struct shared_info *shared;
 	struct xen_memory_domain who;
+	struct domain *d;
 	int rc;
 
 	if (copy_from_guest(&who, arg, sizeof(who)))
 		return -EFAULT;
-	rc = check_domain(d, who.domid);
+	rc = find_target(who.domid, &d);
 	if (rc)
 		return rc;
 	switch (cmd) {
@@ -327,9 +334,89 @@ static long reservation(unsigned int cmd, vaddr_t arg)
 	case XENMEM_maximum_reservation:
 		return (long)READ_ONCE(d->mm.max_pages);
 	default:
-		/* PV guests keep their own numbering, and say here how far it goes. */
-		return (long)READ_ONCE(d->shared_info->arch.max_pfn) - 1;
+		/* PV guests keep their own numbering, and say here how far it goes. A dying one says nothing. */
+		shared = READ_ONCE(d->shared_info);
+		return shared ? (long)(READ_ONCE(shared->arch.max_pfn) & INT64_MAX) - 1 : -1;
 	}
+}
+
+/* One range of a memory map as guests see it. */
+struct __packed e820_entry {
+	uint64_t start, size;
+	uint32_t type;
+};
+#define MAX_GUEST_RANGES 128
+
+static long set_memory_map(vaddr_t arg)
+{
+	struct xen_foreign_memory_map what;
+	struct e820_entry *ranges = NULL, *old;
+	struct domain *d;
+	size_t bytes;
+	int rc;
+
+	if (copy_from_guest(&what, arg, sizeof(what)))
+		return -EFAULT;
+	if (what.map.nr_entries > MAX_GUEST_RANGES)
+		return -EINVAL;
+	bytes = what.map.nr_entries * sizeof(*ranges);
+	rc = find_target(what.domid, &d);
+	if (rc)
+		return rc;
+	if (bytes) {
+		ranges = kzalloc(bytes);
+		rc = ranges ? copy_from_guest(ranges, (vaddr_t)what.map.buffer.p, bytes) : -ENOMEM;
+	}
+	if (!rc) {
+		spin_lock(&d->mm.page_lock);
+		old = ranges;
+		/* What a dying one has is freed once. */
+		if (!d->is_dying) {
+			old = d->mm.memory_map;
+			d->mm.memory_map = ranges;
+			d->mm.memory_map_entries = what.map.nr_entries;
+		}
+		spin_unlock(&d->mm.page_lock);
+		ranges = old;
+	}
+	kfree(ranges);
+	return rc;
+}
+
+void free_memory_map(struct domain *d)
+{
+	void *map;
+
+	spin_lock(&d->mm.page_lock);
+	map = d->mm.memory_map;
+	d->mm.memory_map = NULL;
+	d->mm.memory_map_entries = 0;
+	spin_unlock(&d->mm.page_lock);
+	kfree(map);
+}
+
+static long memory_map_of_caller(vaddr_t arg)
+{
+	struct domain *d = current->domain;
+	struct e820_entry ranges[MAX_GUEST_RANGES];
+	struct xen_memory_map map;
+	bool set;
+
+	if (copy_from_guest(&map, arg, sizeof(map)))
+		return -EFAULT;
+	/* A copy, since guest memory is not touched with a lock held. */
+	spin_lock(&d->mm.page_lock);
+	set = d->mm.memory_map;
+	if (set) {
+		map.nr_entries = min(map.nr_entries, d->mm.memory_map_entries);
+		memcpy(ranges, d->mm.memory_map, map.nr_entries * sizeof(ranges[0]));
+	}
+	spin_unlock(&d->mm.page_lock);
+	if (!set)
+		return -ENOSYS;
+	if (copy_to_guest((vaddr_t)map.buffer.p, ranges, map.nr_entries * sizeof(ranges[0])))
+		return -EFAULT;
+	return copy_to_guest(arg, &map, sizeof(map));
 }
 
 static long machine_memory_map(vaddr_t arg)
@@ -348,10 +435,7 @@ static long machine_memory_map(vaddr_t arg)
 		map.nr_entries = min(map.nr_entries, memory_map_entries);
 		for (unsigned int i = 0; i < map.nr_entries; i++) {
 			const struct memory_range *r = &memory_map[i];
-			struct __packed {
-				uint64_t start, size;
-				uint32_t type;
-			} entry = {r->start, r->end - r->start, r->type};
+			struct e820_entry entry = {r->start, r->end - r->start, r->type};
 
 			if (copy_to_guest(to + i * sizeof(entry), &entry, sizeof(entry)))
 				return -EFAULT;
@@ -389,26 +473,98 @@ static long machphys_mfn_list(vaddr_t arg)
 /* Frame numbers are the guest's own affair: there is no map to add to, for any domain that there is. */
 static long physmap(vaddr_t arg)
 {
+	struct domain *d;
 	domid_t id;
 
 	/* The first member of all of them. */
 	if (copy_from_guest(&id, arg, sizeof(id)))
 		return -EFAULT;
-	return check_domain(current->domain, id) ?: -EINVAL;
+	return find_target(id, &d) ?: -EINVAL;
 }
 
-/* What is another domain's, for the tools; there is no other domain yet. */
-static long acquire_resource(vaddr_t arg)
+/* ---- claims ---- */
+
+static long claim_pages(vaddr_t arg)
 {
-	const struct domain *d = current->domain;
-	struct xen_mem_acquire_resource r;
+	struct xen_memory_reservation r;
+	struct domain *d;
 
 	if (copy_from_guest(&r, arg, sizeof(r)))
 		return -EFAULT;
-	if (r.pad)
+	if (r.extent_start.p || r.extent_order || r.mem_flags)
 		return -EINVAL;
+	d = r.domid == DOMID_SELF ? NULL : domain_find(r.domid);
+	if (!d)
+		return -EINVAL;
+	return current->domain->is_privileged ? set_claim(d, r.nr_extents) : -EPERM;
+}
+
+/* ---- resources: what is another domain's, for the tools ---- */
+
+#define FRAMES_AT_ONCE 32
+
+/* How many frames a resource may have; 0: there is no such one. */
+static unsigned int resource_size(const struct domain *d, const struct xen_mem_acquire_resource *r)
+{
+	if (r->type != XENMEM_resource_grant_table)
+		return 0; /* the others are of HVM domains, or of tracing that this processor code doesn't do */
+	if (r->id == XENMEM_resource_grant_table_id_shared)
+		return d->grant.max_frames;
+	return r->id == XENMEM_resource_grant_table_id_status
+		   ? DIV_ROUND_UP(d->grant.max_frames, GRANT_MAX_FRAMES / GRANT_MAX_STATUS_FRAMES)
+		   : 0;
+}
+
+static int list_resource(struct domain *d, const struct xen_mem_acquire_resource *r)
+{
+	uint64_t mfn[FRAMES_AT_ONCE];
+	unsigned int n;
+
+	for (unsigned int i = 0; i < r->nr_frames; i += n) {
+		int rc;
+
+		n = min(r->nr_frames - i, (unsigned int)FRAMES_AT_ONCE);
+		rc = grant_frames(d, r->id == XENMEM_resource_grant_table_id_status,
+				  (unsigned int)r->frame + i, n, mfn);
+		if (rc)
+			return rc;
+		if (copy_to_guest((vaddr_t)r->frame_list.p + i * 8UL, mfn, n * 8UL))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static long acquire(struct domain *d, struct xen_mem_acquire_resource *r, vaddr_t arg)
+{
+	unsigned int size = resource_size(d, r);
+
+	if (!size)
+		return -EINVAL;
+	if (r->frame_list.p)
+		return list_resource(d, r);
+	if (r->nr_frames)
+		return -EINVAL;
+	r->nr_frames = size;
+	return copy_to_guest(arg, r, sizeof(*r));
+}
+
+static long acquire_resource(vaddr_t arg)
+{
+	struct xen_mem_acquire_resource r;
+	struct domain *d;
+
+	if (copy_from_guest(&r, arg, sizeof(r)))
+		return -EFAULT;
+	/* The offset has more bits than any resource frames. */
+	if (r.pad || r.frame > UINT32_MAX || r.nr_frames > UINT32_MAX - r.frame)
+		return -EINVAL;
+	d = r.domid == DOMID_SELF ? NULL : domain_find(r.domid);
+	if (!d)
+		return -ESRCH;
 	/* Its own resources are nobody's to acquire. */
-	return r.domid == d->id || !d->is_privileged ? -EPERM : -ESRCH;
+	if (d == current->domain || !current->domain->is_privileged)
+		return -EPERM;
+	return acquire(d, &r, arg);
 }
 
 long do_memory_op(unsigned long cmd, vaddr_t arg)
@@ -430,7 +586,11 @@ long do_memory_op(unsigned long cmd, vaddr_t arg)
 	case XENMEM_maximum_gpfn:
 		return reservation(op, arg);
 	case XENMEM_memory_map:
-		return -ENOSYS; /* nobody has set one for this domain */
+		return memory_map_of_caller(arg);
+	case XENMEM_set_memory_map:
+		return set_memory_map(arg);
+	case XENMEM_claim_pages:
+		return claim_pages(arg);
 	case XENMEM_machine_memory_map:
 		return machine_memory_map(arg);
 	case XENMEM_machphys_mapping:

@@ -81,6 +81,14 @@ void kfree(void *p);
  * INVALID_MFN: out of memory or over d's limit. */
 mfn_t domain_alloc_frames(struct domain *d, unsigned int order, unsigned int flags);
 
+/*
+ * d, which is to be given memory, will get it: of what is free as much is kept for it as it has fewer than pages frames.
+ * 0 ends that. A domain has one claim; each frame it gets makes it smaller, each one that it gives back larger. -EINVAL:
+ * it has one, or may not have as many or has more; -ENOMEM: there is not enough.
+ */
+int set_claim(struct domain *d, uint64_t pages);
+uint64_t claimed_frames(void); /* of the free ones */
+
 /* ---- references and types (page_type.c) ---- */
 enum page_type { PT_NONE, PT_WRITABLE, PT_L1, PT_L2, PT_L3, PT_L4, PT_SEG_DESC };
 /* Take / drop an existence reference on a frame owned by d. false: not RAM, not d's, dying, or count full. */
@@ -118,6 +126,9 @@ long do_mmuext_op(vaddr_t uops, unsigned int count, vaddr_t pdone, unsigned int 
 long do_update_va_mapping(vaddr_t va, uint64_t val, unsigned long flags);
 long do_update_va_mapping_otherdomain(vaddr_t va, uint64_t val, unsigned long flags, domid_t domid);
 long do_memory_op(unsigned long cmd, vaddr_t arg);
+/* getpageframeinfo3, shadow_op, memory_mapping of d (domctl.c). */
+struct xen_domctl;
+long mm_domctl(const struct xen_domctl *op, struct domain *d);
 long do_set_gdt(vaddr_t frame_list, unsigned int entries);
 long do_update_descriptor(uint64_t maddr, uint64_t desc);
 /* Are these eight bytes a descriptor that a guest may have in its tables? */
@@ -169,7 +180,8 @@ bool give_stolen_frame(mfn_t mfn, struct domain *from, struct domain *to);
 /* Walk current's page tables for va: the L1 entry's value (or the large page's as if 4 KiB); 0 if none. */
 uint64_t guest_walk(struct vcpu *v, vaddr_t va);
 
-/* All memory of a dying domain back to the free lists. -EAGAIN-like -EINTR: call again. */
+/* All memory of a dying domain (is_dying is set) back to the free lists. -EAGAIN-like -EINTR: call again. Frames that
+ * others still use are freed with their last use. */
 int domain_relinquish_memory(struct domain *d);
 
 /* ---- audit (audit.c) ---- */

@@ -19,29 +19,23 @@
 
 /* ---- whose frames ---- */
 
-/* The domain that a request of d names. Others than itself are none of its business, or don't exist. */
-static int own_domain(const struct domain *d, domid_t id)
-{
-	if (likely(id == DOMID_SELF || id == d->id))
-		return 0;
-	return d->is_privileged ? -ESRCH : -EPERM;
-}
+/* Whose tables are changed, and whose frames their level-1 entries may name. */
+struct subject {
+	struct domain *tables, *frames;
+};
 
-/* mmu_update's argument: bits 15-0 the owner of frames, 31-16 that of tables plus one. */
-static int parse_foreigndom(const struct domain *d, unsigned int foreigndom,
-			    enum frame_space *space)
+/* mmu_update's argument: bits 15-0 the owner of frames, 31-16 that of tables plus one. 0, -ESRCH, -EPERM. */
+static int find_subject(unsigned int foreigndom, struct subject *who)
 {
-	domid_t frames = (domid_t)foreigndom, tables = foreigndom >> 16;
+	int rc;
 
-	*space = SPACE_OWN;
-	if (tables && own_domain(d, tables - 1))
-		return own_domain(d, tables - 1);
-	if (frames == DOMID_IO) {
-		*space = SPACE_IO;
+	who->tables = who->frames = current->domain;
+	if (likely(foreigndom == DOMID_SELF))
 		return 0;
-	}
-	/* DOMID_XEN would be for what the hypervisor lends out to tools: nothing yet. */
-	return own_domain(d, frames);
+	rc = find_owner((domid_t)foreigndom, &who->frames);
+	if (!rc && foreigndom >> 16)
+		rc = find_owner((domid_t)((foreigndom >> 16) - 1), &who->tables);
+	return rc;
 }
 
 /* ---- mmu_update ---- */
@@ -57,10 +51,9 @@ static int write_ordinary(struct domain *d, struct frame *f, uint64_t maddr, uin
 }
 
 /* An entry of a table above level 1, or what is no table. s: f's state. */
-static int update_other(struct vcpu *v, struct frame *f, uint64_t s, uint64_t maddr, uint64_t val,
-			bool keep_ad)
+static int update_other(struct vcpu *v, struct domain *d, struct frame *f, uint64_t s,
+			uint64_t maddr, uint64_t val, bool keep_ad)
 {
-	struct domain *d = v->domain;
 	struct frame *old;
 	int rc;
 
@@ -72,22 +65,22 @@ static int update_other(struct vcpu *v, struct frame *f, uint64_t s, uint64_t ma
 	return rc;
 }
 
-static inline int update_entry(struct vcpu *v, uint64_t maddr, uint64_t val, bool keep_ad,
-			       enum frame_space space)
+static inline int update_entry(struct vcpu *v, const struct subject *who, uint64_t maddr,
+			       uint64_t val, bool keep_ad)
 {
-	struct domain *d = v->domain;
+	struct domain *d = who->tables;
 	struct frame *f = frame_of_ram(maddr >> PAGE_SHIFT);
 	uint64_t s;
 
 	if (unlikely(!f || (maddr & 7)))
 		return -EINVAL;
 	s = frame_state(f);
-	/* A frame that has references and is ours stays so while it is a table: its own say so. */
+	/* A frame that has references and is d's stays so while it is a table: its own say so. */
 	if (unlikely(!state_refs(s) || !frame_is_owned(f, d)))
 		return -EINVAL;
 	if (likely((s & (FRAME_TYPE | FRAME_VALID)) == (TYPE_BITS(PT_L1) | FRAME_VALID)))
-		return change_l1_entry(d, phys_to_virt(maddr), val, keep_ad, space);
-	return update_other(v, f, s, maddr, val, keep_ad);
+		return change_l1_entry(d, phys_to_virt(maddr), val, keep_ad, who->frames);
+	return update_other(v, d, f, s, maddr, val, keep_ad);
 }
 
 static int update_m2p(struct domain *d, uint64_t maddr, uint64_t pfn)
@@ -101,29 +94,30 @@ static int update_m2p(struct domain *d, uint64_t maddr, uint64_t pfn)
 	return 0;
 }
 
-static inline int one_update(struct vcpu *v, const struct mmu_update *req, enum frame_space space)
+static inline int one_update(struct vcpu *v, const struct subject *who,
+			     const struct mmu_update *req)
 {
 	uint64_t maddr = req->ptr & ~3UL;
 
 	/* There are no translated domains, so NO_TRANSLATE is no different. */
 	if (likely((req->ptr & 3) != MMU_MACHPHYS_UPDATE))
-		return update_entry(v, maddr, req->val, (req->ptr & 3) == MMU_PT_UPDATE_PRESERVE_AD,
-				    space);
-	return space == SPACE_OWN ? update_m2p(v->domain, maddr, req->val) : -EINVAL;
+		return update_entry(v, who, maddr, req->val,
+				    (req->ptr & 3) == MMU_PT_UPDATE_PRESERVE_AD);
+	return update_m2p(who->frames, maddr, req->val);
 }
 
 /* As many requests as the budget is good for. *n: in, how many there are; out, how many were done. */
-static int update_batch(struct vcpu *v, const struct mmu_update *req, unsigned int *n,
-			enum frame_space space)
+static int update_batch(struct vcpu *v, const struct subject *who, const struct mmu_update *req,
+			unsigned int *n)
 {
-	struct domain *d = v->domain;
+	struct domain *d = who->tables;
 	unsigned int i;
 	int rc = 0;
 
 	spin_lock(&d->mm.lock);
 	d->mm.budget = MM_BUDGET;
 	for (i = 0; i < *n; i++) {
-		rc = one_update(v, &req[i], space);
+		rc = one_update(v, who, &req[i]);
 		if (unlikely(rc))
 			break;
 		if (unlikely(d->mm.budget <= 0 || v->put_pending)) {
@@ -156,7 +150,7 @@ static long list_end(vaddr_t pdone, unsigned int done, long rc)
 }
 
 /* Everything until the list ends, fails or must be preempted (-EINTR). *done grows. */
-static int update_list(struct vcpu *v, vaddr_t ureqs, unsigned int count, enum frame_space space,
+static int update_list(struct vcpu *v, const struct subject *who, vaddr_t ureqs, unsigned int count,
 		       unsigned int *done)
 {
 	struct mmu_update req[BATCH];
@@ -167,7 +161,7 @@ static int update_list(struct vcpu *v, vaddr_t ureqs, unsigned int count, enum f
 
 		if (copy_from_guest(req, ureqs, n * sizeof(req[0])))
 			return -EFAULT;
-		rc = update_batch(v, req, &n, space);
+		rc = update_batch(v, who, req, &n);
 		ureqs += n * sizeof(req[0]);
 		count -= n;
 		*done += n;
@@ -184,8 +178,8 @@ static int update_list(struct vcpu *v, vaddr_t ureqs, unsigned int count, enum f
 long do_mmu_update(vaddr_t ureqs, unsigned int count, vaddr_t pdone, unsigned int foreigndom)
 {
 	struct vcpu *v = current;
-	enum frame_space space;
 	unsigned int before, done;
+	struct subject who;
 	int rc;
 
 	if (unlikely(finish_put(v)))
@@ -193,13 +187,13 @@ long do_mmu_update(vaddr_t ureqs, unsigned int count, vaddr_t pdone, unsigned in
 					  foreigndom);
 	if (list_begin(&count, pdone, &before))
 		return -EFAULT;
-	rc = parse_foreigndom(v->domain, foreigndom, &space);
-	if (unlikely(rc))
-		return rc;
 	if (unlikely(!guest_range_ok(ureqs, count * sizeof(struct mmu_update))))
 		return -EFAULT;
+	rc = find_subject(foreigndom, &who);
+	if (unlikely(rc))
+		return rc;
 	done = 0;
-	rc = update_list(v, ureqs, count, space, &done);
+	rc = update_list(v, &who, ureqs, count, &done);
 	if (unlikely(rc == -EINTR)) {
 		list_end(pdone, before + done, 0);
 		return hypercall_continue(__HYPERVISOR_mmu_update, 4,
@@ -270,7 +264,7 @@ static int flush_after_update(struct vcpu *v, vaddr_t va, unsigned long flags)
 	return 0;
 }
 
-static int update_va(struct vcpu *v, vaddr_t va, uint64_t val, enum frame_space space)
+static int update_va(struct vcpu *v, vaddr_t va, uint64_t val, const struct domain *owner)
 {
 	struct domain *d = v->domain;
 	uint64_t *entry;
@@ -281,7 +275,7 @@ static int update_va(struct vcpu *v, vaddr_t va, uint64_t val, enum frame_space 
 	spin_lock(&d->mm.lock);
 	entry = walk_to_l1(v, v->kernel_root, va);
 	if (likely(entry))
-		rc = change_l1_entry(d, entry, val, false, space);
+		rc = change_l1_entry(d, entry, val, false, owner);
 	spin_unlock(&d->mm.lock);
 	return rc;
 }
@@ -293,7 +287,7 @@ long do_update_va_mapping(vaddr_t va, uint64_t val, unsigned long flags)
 
 	if (unlikely((flags & UVMF_FLUSHTYPE_MASK) == UVMF_FLUSHTYPE_MASK))
 		return -EINVAL;
-	rc = update_va(v, va, val, SPACE_OWN);
+	rc = update_va(v, va, val, v->domain);
 	/* Flushed also when nothing was changed: harmless, and what a batch's caller may count on. */
 	return flush_after_update(v, va, flags) ?: rc;
 }
@@ -301,16 +295,17 @@ long do_update_va_mapping(vaddr_t va, uint64_t val, unsigned long flags)
 long do_update_va_mapping_otherdomain(vaddr_t va, uint64_t val, unsigned long flags, domid_t domid)
 {
 	struct vcpu *v = current;
+	struct domain *owner;
 	int rc;
 
 	if (!v->domain->is_privileged)
 		return -EPERM;
-	rc = domid == DOMID_IO ? 0 : own_domain(v->domain, domid);
-	if (rc)
-		return rc;
 	if ((flags & UVMF_FLUSHTYPE_MASK) == UVMF_FLUSHTYPE_MASK)
 		return -EINVAL;
-	rc = update_va(v, va, val, domid == DOMID_IO ? SPACE_IO : SPACE_OWN);
+	rc = find_owner(domid, &owner);
+	if (rc)
+		return rc;
+	rc = update_va(v, va, val, owner);
 	return flush_after_update(v, va, flags) ?: rc;
 }
 
@@ -406,18 +401,35 @@ static long flush_op(struct vcpu *v, const struct mmuext_op *op)
 	return 0;
 }
 
-static long one_mmuext(struct vcpu *v, const struct mmuext_op *op)
+/* What is about the frames of a domain that the caller names, or else -ENOSYS. */
+static long frame_op(struct domain *d, const struct mmuext_op *op)
 {
-	static unsigned long told;
-
 	switch (op->cmd) {
 	case MMUEXT_PIN_L1_TABLE:
 	case MMUEXT_PIN_L2_TABLE:
 	case MMUEXT_PIN_L3_TABLE:
 	case MMUEXT_PIN_L4_TABLE:
-		return pin_table(v->domain, op->arg1.mfn, PT_L1 + op->cmd - MMUEXT_PIN_L1_TABLE);
+		return pin_table(d, op->arg1.mfn, PT_L1 + op->cmd - MMUEXT_PIN_L1_TABLE);
 	case MMUEXT_UNPIN_TABLE:
-		return unpin_table(v->domain, op->arg1.mfn);
+		return unpin_table(d, op->arg1.mfn);
+	case MMUEXT_CLEAR_PAGE:
+	case MMUEXT_COPY_PAGE:
+		return clear_or_copy(d, op->arg1.mfn, op->arg2.src_mfn,
+				     op->cmd == MMUEXT_COPY_PAGE);
+	case MMUEXT_MARK_SUPER:
+	case MMUEXT_UNMARK_SUPER:
+		return -EOPNOTSUPP; /* no superpages for guests */
+	default:
+		return -ENOSYS;
+	}
+}
+
+/* What is about the vCPU that asks. */
+static long vcpu_op(struct vcpu *v, const struct mmuext_op *op)
+{
+	static unsigned long told;
+
+	switch (op->cmd) {
 	case MMUEXT_NEW_BASEPTR:
 	case MMUEXT_NEW_USER_BASEPTR:
 		return new_root(v, op->arg1.mfn, op->cmd == MMUEXT_NEW_USER_BASEPTR);
@@ -433,13 +445,6 @@ static long one_mmuext(struct vcpu *v, const struct mmuext_op *op)
 		return flush_cache(v->domain, op->cmd == MMUEXT_FLUSH_CACHE_GLOBAL);
 	case MMUEXT_SET_LDT:
 		return set_ldt(v, op->arg1.linear_addr, op->arg2.nr_ents);
-	case MMUEXT_CLEAR_PAGE:
-	case MMUEXT_COPY_PAGE:
-		return clear_or_copy(v->domain, op->arg1.mfn, op->arg2.src_mfn,
-				     op->cmd == MMUEXT_COPY_PAGE);
-	case MMUEXT_MARK_SUPER:
-	case MMUEXT_UNMARK_SUPER:
-		return -EOPNOTSUPP; /* no superpages for guests */
 	default:
 		if (!test_and_set_bit(op->cmd & 63, &told))
 			guest_log("mmuext_op %u is not implemented\n", op->cmd);
@@ -447,8 +452,18 @@ static long one_mmuext(struct vcpu *v, const struct mmuext_op *op)
 	}
 }
 
+static long one_mmuext(struct vcpu *v, struct domain *d, const struct mmuext_op *op)
+{
+	long rc = frame_op(d, op);
+
+	if (rc != -ENOSYS)
+		return rc;
+	return d == v->domain ? vcpu_op(v, op) : -EPERM;
+}
+
 /* Until the list ends, fails, or must be preempted (-EINTR). *done grows. */
-static long mmuext_list(struct vcpu *v, vaddr_t uops, unsigned int count, unsigned int *done)
+static long mmuext_list(struct vcpu *v, struct domain *d, vaddr_t uops, unsigned int count,
+			unsigned int *done)
 {
 	struct mmuext_op op;
 
@@ -457,7 +472,7 @@ static long mmuext_list(struct vcpu *v, vaddr_t uops, unsigned int count, unsign
 
 		if (copy_from_guest(&op, uops, sizeof(op)))
 			return -EFAULT;
-		while ((rc = one_mmuext(v, &op)) == -EINTR)
+		while ((rc = one_mmuext(v, d, &op)) == -EINTR)
 			if (preempt_check())
 				return rc;
 		if (rc)
@@ -479,6 +494,7 @@ long do_mmuext_op(vaddr_t uops, unsigned int count, vaddr_t pdone, unsigned int 
 {
 	struct vcpu *v = current;
 	unsigned int before, done = 0;
+	struct domain *d;
 	long rc;
 
 	if (unlikely(finish_put(v)))
@@ -486,12 +502,12 @@ long do_mmuext_op(vaddr_t uops, unsigned int count, vaddr_t pdone, unsigned int 
 					  foreigndom);
 	if (list_begin(&count, pdone, &before))
 		return -EFAULT;
-	rc = foreigndom > UINT16_MAX ? -ESRCH : own_domain(v->domain, (domid_t)foreigndom);
-	if (unlikely(rc))
-		return rc;
 	if (unlikely(!guest_range_ok(uops, count * sizeof(struct mmuext_op))))
 		return -EFAULT;
-	rc = mmuext_list(v, uops, count, &done);
+	rc = foreigndom > UINT16_MAX ? -ESRCH : find_owner((domid_t)foreigndom, &d);
+	if (unlikely(rc))
+		return rc;
+	rc = mmuext_list(v, d, uops, count, &done);
 	if (unlikely(rc == -EINTR)) {
 		list_end(pdone, before + done, 0);
 		return hypercall_continue(__HYPERVISOR_mmuext_op, 4,

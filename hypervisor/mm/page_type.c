@@ -36,8 +36,10 @@
  * changes.
  *
  * An entry's reference does not depend on whose the frame is: putting it looks at the frame alone. Only getting
- * one does. get_entry() gives references on the domain's own frames and nothing else; an entry for a frame that
- * was granted is made by map_granted() alone, and can neither be copied nor gain or lose the right to write.
+ * one does. get_entry() gives references on frames of one owner: the domain itself, or another one that a privileged
+ * caller named for just this change (mmu.c). A table that is validated again may have entries of its own domain's
+ * frames only. An entry for a frame that was granted is made by map_granted() alone, and can neither be copied nor gain
+ * or lose the right to write.
  *
  * Transitions
  * -----------
@@ -91,10 +93,16 @@
  *
  * The clock ticks with each flush that we know of, so a change of many pages costs one flush. Going back
  * to the type that it had last needs none: nobody could write to it meanwhile, and what its entries led
- * to has stamps of its own. Stamps cover the owner's CPUs only. Another domain maps a frame by a grant, whose
- * own references are held longer than any translation lives: until grant/ has unmapped the frame and flushed
- * the CPUs of who had mapped it, so that meanwhile the frame neither changes its type nor is freed. That also
- * holds when the entry goes in another way, for then the grant stays in use.
+ * to has stamps of its own.
+ *
+ * Other domains map a frame in two ways. By a grant, whose own references are held longer than any translation lives:
+ * until grant/ has unmapped the frame and flushed the CPUs of who had mapped it, so that meanwhile the frame neither
+ * changes its type nor is freed. That also holds when the entry goes in another way, for then the grant stays in use.
+ * Or by a privileged caller's entry. If that may write, the frame is marked as FOREIGN before the entry is there, and
+ * where the owner's CPUs would be flushed on behalf of such a frame all CPUs are; with the next change of type after
+ * that nobody remembers it any more, and the mark goes. A free frame with the mark counts as one of a stranger's, so
+ * that even its last owner gets it flushed. Entries of others that only read do not matter until a frame is given
+ * to yet another domain, and for that all CPUs are flushed anyway.
  *
  * Entries
  * -------
@@ -149,9 +157,10 @@ void tlb_flush_older(cpumask_t mask, uint32_t stamp)
 		tlb_flush_cpus(late);
 }
 
-static cpumask_t cpus_of(const struct domain *d)
+/* Where translations of a frame of d may be remembered that let it be written. s: the frame's state. */
+static cpumask_t writing_cpus(const struct domain *d, uint64_t s)
 {
-	return READ_ONCE(d->dirty_cpus);
+	return unlikely(s & FRAME_FOREIGN) ? READ_ONCE(cpu_online_mask) : READ_ONCE(d->dirty_cpus);
 }
 
 static void stamp_now(struct frame *f)
@@ -245,13 +254,14 @@ static bool first_writable(struct frame *f, const struct domain *d, uint64_t *s,
 
 	if ((*s & (FRAME_TYPE_REFS | FRAME_PARTIAL)) || !frame_is_owned(f, d))
 		return false;
+	/* Only CPUs of its owner can have walked it. */
 	if (was != PT_NONE && was != PT_WRITABLE)
-		tlb_flush_older(cpus_of(d), stamp);
+		tlb_flush_older(READ_ONCE(d->dirty_cpus), stamp);
 	*taken = frame_exchange(
 	    f, s, ((*s & ~FRAME_TYPE) | TYPE_BITS(PT_WRITABLE)) + FRAME_REF + FRAME_TYPE_REF);
 	/* It may have had a life as a table between our look and the exchange. */
 	if (*taken && unlikely(READ_ONCE(f->stamp) != stamp))
-		tlb_flush_older(cpus_of(d), READ_ONCE(f->stamp));
+		tlb_flush_older(READ_ONCE(d->dirty_cpus), READ_ONCE(f->stamp));
 	return true;
 }
 
@@ -301,15 +311,16 @@ static inline uint64_t adjust_l1(const struct domain *d, uint64_t e)
  * An entry whose frame gave no reference: a device, or why not. What the hypervisor drives itself but a
  * domain may see loses the right to write, without a word.
  */
-static int get_other_entry(const struct domain *d, uint64_t *e, enum frame_space space)
+static int get_other_entry(const struct domain *d, uint64_t *e, const struct domain *owner)
 {
 	mfn_t mfn = entry_mfn(*e);
 	struct frame *f = frame_of_ram(mfn);
-	bool own = f && state_refs(frame_state(f)) && frame_is_owned(f, d);
+	bool owned = f && state_refs(frame_state(f)) && frame_is_owned(f, owner);
 
-	if (space == SPACE_OWN && f)
-		return own && (*e & PTE_RW) ? -EBUSY : -EINVAL;
-	if (!io_frame_allowed(d, mfn))
+	if (f && owner != &io_domain)
+		return owned && (*e & PTE_RW) ? -EBUSY : -EINVAL;
+	/* On behalf of another domain: what that one may use, too. */
+	if (!io_frame_allowed(d, mfn) || (owner != &io_domain && !io_frame_allowed(owner, mfn)))
 		return -EPERM;
 	if (io_frame_read_only(mfn))
 		*e &= ~(uint64_t)PTE_RW;
@@ -317,22 +328,26 @@ static int get_other_entry(const struct domain *d, uint64_t *e, enum frame_space
 }
 
 /*
- * The reference of a present entry, which may be adjusted. -EBUSY: the domain's own frame, whose type is
+ * The reference of a present entry in a table of d, which may be adjusted. -EBUSY: a frame of owner's, whose type is
  * not writable; -EINVAL: not its own; -EPERM: a device that it may not map.
  */
-static inline int get_entry(const struct domain *d, uint64_t *entry, enum frame_space space)
+static inline int get_entry(const struct domain *d, uint64_t *entry, const struct domain *owner)
 {
 	uint64_t e = *entry;
 	mfn_t mfn = entry_mfn(e);
 
-	if (likely(mfn < max_mfn && space == SPACE_OWN)) {
+	if (likely(mfn < max_mfn)) {
 		struct frame *f = &frame_table[clamp_index(mfn, max_mfn)];
 
 		/* An entry of the table that stands for no RAM has no references either. */
-		if (likely((e & PTE_RW) ? get_writable(f, d) : get_ref(f, d)))
+		if (likely((e & PTE_RW) ? get_writable(f, owner) : get_ref(f, owner))) {
+			/* With the reference, so that the type doesn't change before it shows. */
+			if (unlikely(owner != d && (e & PTE_RW)))
+				frame_update(f, 0, FRAME_FOREIGN, 0);
 			return 0;
+		}
 	}
-	return get_other_entry(d, entry, space);
+	return get_other_entry(d, entry, owner);
 }
 
 struct frame *entry_frame(uint64_t entry)
@@ -376,7 +391,7 @@ static int validate_l1(struct domain *d, struct frame *f)
 
 		if (!(e & PTE_PRESENT))
 			continue;
-		rc = unlikely(e & bad_l1_bits) ? -EINVAL : get_entry(d, &adjusted, SPACE_OWN);
+		rc = unlikely(e & bad_l1_bits) ? -EINVAL : get_entry(d, &adjusted, d);
 		if (unlikely(rc)) {
 			release_l1(table, i);
 			return -EINVAL;
@@ -522,19 +537,24 @@ static bool change_type(const struct domain *d, struct frame *f, uint64_t *s, un
 {
 	uint32_t stamp = READ_ONCE(f->stamp);
 	unsigned int was = state_type(*s);
+	cpumask_t cpus;
 
 	*retry = false;
 	if (*s & (FRAME_TYPE_REFS | FRAME_PARTIAL | FRAME_HV))
 		return false;
+	/* One that stays a table has no mark: nobody could write to it. */
+	cpus = writing_cpus(d, *s);
 	if (was != type)
-		tlb_flush_older(cpus_of(d), stamp);
-	if (!frame_exchange(f, s, ((*s & ~FRAME_TYPE) | TYPE_BITS(type) | set) + FRAME_TYPE_REF)) {
+		tlb_flush_older(cpus, stamp);
+	if (!frame_exchange(f, s,
+			    ((*s & ~(FRAME_TYPE | FRAME_FOREIGN)) | TYPE_BITS(type) | set) +
+				FRAME_TYPE_REF)) {
 		*retry = true;
 		return false;
 	}
 	/* It may have been mapped writable between our look and the exchange. */
 	if (unlikely(READ_ONCE(f->stamp) != stamp))
-		tlb_flush_older(cpus_of(d), READ_ONCE(f->stamp));
+		tlb_flush_older(cpus, READ_ONCE(f->stamp));
 	return true;
 }
 
@@ -635,7 +655,8 @@ int get_descriptor_frame(struct domain *d, mfn_t mfn)
 	bool retry = false, ok;
 	uint64_t s;
 
-	if (!f || !get_ref(f, d))
+	/* As in pin_table(). */
+	if (!f || READ_ONCE(d->is_dying) || !get_ref(f, d))
 		return -EINVAL;
 	s = frame_state(f);
 	do {
@@ -772,7 +793,8 @@ int pin_table(struct domain *d, mfn_t mfn, enum page_type type)
 
 	spin_lock(&d->mm.lock);
 	d->mm.budget = MM_BUDGET;
-	rc = is_table_type(type) ? pin_locked(d, mfn, type) : -EINVAL;
+	/* Under the lock: domain_relinquish_memory() looks for a pin, or a half-made one, once. */
+	rc = is_table_type(type) && !READ_ONCE(d->is_dying) ? pin_locked(d, mfn, type) : -EINVAL;
 	spin_unlock(&d->mm.lock);
 	return rc;
 }
@@ -825,15 +847,13 @@ int set_vcpu_root(struct vcpu *v, mfn_t l4, bool user)
 	mfn_t *root = user ? &v->user_root : &v->kernel_root, old = *root;
 	int rc = 0;
 
+	if (finish_put(v))
+		return -EINTR;
 	spin_lock(&d->mm.lock);
 	d->mm.budget = MM_BUDGET;
-	if (v->put_pending) {
-		rc = put_table(d, &frame_table[v->put_pending], 0);
-		if (!rc)
-			v->put_pending = 0;
-	}
-	if (!rc && l4 != INVALID_MFN)
-		rc = get_table(d, l4, PT_L4);
+	/* domain_relinquish_memory() may have been here already. */
+	if (l4 != INVALID_MFN)
+		rc = READ_ONCE(d->is_dying) ? -EINVAL : get_table(d, l4, PT_L4);
 	if (!rc) {
 		if (l4 != INVALID_MFN)
 			show_m2p(d, l4, user);
@@ -861,21 +881,27 @@ void drop_vcpu_roots(struct vcpu *v)
 	spin_unlock(&v->domain->mm.lock);
 }
 
-int finish_put(struct vcpu *v)
+int put_some(struct vcpu *v)
 {
-	struct domain *d = v->domain;
+	struct frame *f = &frame_table[v->put_pending];
+	/* Not always v's: a privileged domain changes tables of others. It exists as long as it has the frame. */
+	struct domain *d = owner_domain(f->owner);
 	int rc;
 
-	while (unlikely(v->put_pending)) {
-		spin_lock(&d->mm.lock);
-		d->mm.budget = MM_BUDGET;
-		rc = put_table(d, &frame_table[v->put_pending], 0);
-		if (!rc)
-			v->put_pending = 0;
-		spin_unlock(&d->mm.lock);
-		if (rc && preempt_check())
+	spin_lock(&d->mm.lock);
+	d->mm.budget = MM_BUDGET;
+	rc = put_table(d, f, 0);
+	if (!rc)
+		v->put_pending = 0;
+	spin_unlock(&d->mm.lock);
+	return rc;
+}
+
+int finish_put(struct vcpu *v)
+{
+	while (unlikely(v->put_pending))
+		if (put_some(v) && preempt_check())
 			return -EINTR;
-	}
 	return 0;
 }
 
@@ -900,7 +926,7 @@ static uint64_t write_entry(uint64_t *entry, uint64_t val, bool keep_ad)
  * same frame with the same right.
  */
 static inline int prepare_l1_entry(struct domain *d, uint64_t was, uint64_t *val,
-				   enum frame_space space, bool *same)
+				   const struct domain *owner, bool *same)
 {
 	*same = false;
 	if (!(*val & PTE_PRESENT))
@@ -908,15 +934,15 @@ static inline int prepare_l1_entry(struct domain *d, uint64_t was, uint64_t *val
 	if (unlikely(*val & bad_l1_bits))
 		return -EINVAL;
 	*val = adjust_l1(d, *val);
-	*same = !((was ^ *val) & (PTE_ADDR_MASK | PTE_RW | PTE_PRESENT)) && space == SPACE_OWN;
-	return *same ? 0 : get_entry(d, val, space);
+	*same = !((was ^ *val) & (PTE_ADDR_MASK | PTE_RW | PTE_PRESENT)) && owner == d;
+	return *same ? 0 : get_entry(d, val, owner);
 }
 
 int change_l1_entry(struct domain *d, uint64_t *entry, uint64_t val, bool keep_ad,
-		    enum frame_space space)
+		    const struct domain *owner)
 {
 	bool same;
-	int rc = prepare_l1_entry(d, READ_ONCE(*entry), &val, space, &same);
+	int rc = prepare_l1_entry(d, READ_ONCE(*entry), &val, owner, &same);
 	uint64_t was;
 
 	if (unlikely(rc))
@@ -930,7 +956,7 @@ int change_l1_entry(struct domain *d, uint64_t *entry, uint64_t val, bool keep_a
 int compare_l1_entry(struct domain *d, uint64_t *entry, uint64_t val, uint64_t was)
 {
 	bool same;
-	int rc = prepare_l1_entry(d, was, &val, SPACE_OWN, &same);
+	int rc = prepare_l1_entry(d, was, &val, d, &same);
 
 	if (unlikely(rc))
 		return rc;

@@ -15,9 +15,6 @@
 #define MM_BUDGET 4096
 #endif
 
-/* Whose frames a level-1 entry may name. */
-enum frame_space { SPACE_OWN, SPACE_IO };
-
 static inline bool is_table_type(unsigned int type)
 {
 	return type >= PT_L1 && type <= PT_L4;
@@ -52,10 +49,10 @@ void put_descriptor_frame(struct frame *f);
 /* All descriptors of a page checked and their privilege level adjusted? descriptor.c */
 bool validate_descriptors(uint64_t *page);
 
-/* Give an entry of a level-1 table another value, checked. keep_ad: accessed and dirty bits that the CPU
- * sets meanwhile are kept. 0, -EINVAL, -EBUSY, -EPERM: nothing changed. */
+/* Give an entry of a level-1 table of d another value, checked: it may name a frame of owner, or a device. keep_ad:
+ * accessed and dirty bits that the CPU sets meanwhile are kept. 0, -EINVAL, -EBUSY, -EPERM: nothing changed. */
 int change_l1_entry(struct domain *d, uint64_t *entry, uint64_t val, bool keep_ad,
-		    enum frame_space space);
+		    const struct domain *owner);
 /* The same if the entry still is `was`, which it was a moment ago; else -EAGAIN. */
 int compare_l1_entry(struct domain *d, uint64_t *entry, uint64_t val, uint64_t was);
 /*
@@ -64,6 +61,8 @@ int compare_l1_entry(struct domain *d, uint64_t *entry, uint64_t val, uint64_t w
  */
 int change_entry(struct domain *d, struct frame *table, uint64_t *entry, uint64_t val, bool keep_ad,
 		 struct frame **old);
+/* memory_op.c: the memory map that was set for d. */
+void free_memory_map(struct domain *d);
 /* What a reference from a page table's entry stands for, for the audit. */
 struct frame *entry_frame(uint64_t entry);
 
@@ -84,5 +83,7 @@ int unpin_table(struct domain *d, mfn_t mfn);
 /* Finish the release of a table that an earlier hypercall of v left. 0, or -EINTR: give the CPU up.
  * Lock not held. */
 int finish_put(struct vcpu *v);
+/* One step of it, when there is one to finish: 0 or -EINTR. */
+int put_some(struct vcpu *v);
 
 #endif

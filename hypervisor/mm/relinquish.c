@@ -29,9 +29,10 @@ static int release_vcpus(struct domain *d)
 	for (unsigned int i = 0; i < d->max_vcpus && !rc; i++) {
 		struct vcpu *v = d->vcpu[i];
 
+		if (v->put_pending)
+			rc = put_some(v);
 		spin_lock(&d->mm.lock);
 		d->mm.budget = MM_BUDGET;
-		rc = put_slot(d, &v->put_pending, 0);
 		rc = rc ?: put_slot(d, &v->kernel_root, INVALID_MFN);
 		rc = rc ?: put_slot(d, &v->user_root, INVALID_MFN);
 		spin_unlock(&d->mm.lock);
@@ -82,6 +83,11 @@ int domain_relinquish_memory(struct domain *d)
 
 	if (rc)
 		return rc;
+	if (!d->mm.relinquish_next) {
+		set_claim(d, 0);
+		free_memory_map(d);
+		wait_for_frees();
+	}
 	spin_lock(&d->mm.lock);
 	d->mm.budget = MM_BUDGET;
 	while (d->mm.relinquish_next < min(end, max_mfn) && !rc) {

@@ -75,7 +75,7 @@ static void update_arguments(void **state)
 	assert_int_equal(do_mmu_update((vaddr_t)&req, 1, 0, 4242 << 16 | DOMID_SELF), -ESRCH);
 	assert_int_equal(do_mmu_update((vaddr_t)&req, 1, 0, (DOMID_SELF + 1) << 16 | DOMID_SELF),
 			 0);
-	assert_int_equal(do_mmu_update((vaddr_t)&req, 1, 0, DOMID_XEN), -ESRCH);
+	assert_int_equal(do_mmu_update((vaddr_t)&req, 1, 0, 4242 << 16 | DOMID_IO), -ESRCH);
 	req.ptr = 1UL << 60;
 	assert_int_equal(do_mmu_update((vaddr_t)&req, 1, 0, DOMID_SELF), -EINVAL);
 	req.ptr = l1(5) | 4;
@@ -88,7 +88,7 @@ static void update_of_plain_guest(void **state)
 {
 	struct mmu_update req = {l1(5), pte(FAKE_RAM, RW)};
 
-	assert_int_equal(do_mmu_update((vaddr_t)&req, 1, 0, 4242), -EPERM);
+	assert_int_equal(do_mmu_update((vaddr_t)&req, 1, 0, 4242), -ESRCH);
 	assert_int_equal(do_mmu_update((vaddr_t)&req, 1, 0, DOMID_SELF), -EPERM);
 	assert_int_equal(do_mmu_update((vaddr_t)&req, 1, 0, DOMID_IO), -EPERM);
 	req.val = pte(DATA, RW | PTE_PCD | PTE_PWT | PTE_PAT | PTE_GLOBAL | PTE_AVAIL);

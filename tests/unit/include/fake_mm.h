@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A machine for tests of mm/: memory is an array, guest virtual addresses are host addresses (the first
- * page faults), and the TLB is remembered by when it was flushed. Two domains: `guest`, which is current,
- * and `other`, which only owns memory. Included once by each test program.
+ * page faults), and each CPU's TLB is remembered by when it was flushed. Two domains: `guest`, which is current
+ * at first and has run on CPU 0 only, and `other`, which has run on CPU 1. Included once by each test program.
  */
 #ifndef FAKE_MM_H
 #define FAKE_MM_H
@@ -52,26 +52,28 @@ struct cpu_features cpu_features;
 struct acpi_info acpi_info;
 struct memory_range memory_map[MAX_MEMORY_RANGES];
 unsigned int memory_map_entries;
-cpumask_t cpu_online_mask = 1;
+cpumask_t cpu_online_mask = 3;
 struct domain *dom0;
 
 static struct domain guest, other;
 static struct vcpu vcpu, vcpu_of_other;
 static struct shared_info fake_shared_info;
 static unsigned long fake_time = 1,
-		     fake_flushed; /* operations so far; when the TLB was last flushed */
+		     fake_flushed[2]; /* operations so far; when each TLB was last flushed */
 static unsigned int fake_flushes, fake_caches_written, fake_loads;
 static bool (*fake_preempt)(void);
 
-void flush_tlb_local(void)
+void flush_tlb_mask(cpumask_t mask)
 {
-	fake_flushed = fake_time;
+	for (unsigned int cpu = 0; cpu < 2; cpu++)
+		if (mask >> cpu & 1)
+			fake_flushed[cpu] = fake_time;
 	fake_flushes++;
 }
 
-void flush_tlb_mask(cpumask_t mask)
+void flush_tlb_local(void)
 {
-	flush_tlb_local();
+	flush_tlb_mask((cpumask_t)1 << smp_processor_id());
 }
 
 static vaddr_t fake_invalidated;
@@ -135,7 +137,7 @@ void spin_lock_slow(spinlock_t *l, uint16_t ticket)
 
 bool preempt_check(void)
 {
-	if (spin_is_locked(&guest.mm.lock)) {
+	if (spin_is_locked(&guest.mm.lock) || spin_is_locked(&other.mm.lock)) {
 		fprintf(stderr, "preempted with a lock held\n");
 		abort();
 	}
@@ -268,7 +270,9 @@ void domain_put(struct domain *d)
 
 struct domain *domain_find(domid_t id)
 {
-	return id == guest.id || id == DOMID_SELF ? &guest : id == other.id ? &other : NULL;
+	if (id == DOMID_SELF)
+		return current->domain;
+	return id == guest.id ? &guest : id == other.id ? &other : NULL;
 }
 
 /* In order: the guest's id is the lower one. */
@@ -289,11 +293,19 @@ static inline void fake_domain(struct domain *d, struct vcpu *v, domid_t id)
 	d->max_vcpus = 1;
 	d->vcpu[0] = v;
 	d->mm.max_pages = FAKE_FRAMES;
+	d->grant.max_frames = GRANT_MAX_FRAMES;
 	d->shared_info = &fake_shared_info;
 	d->dirty_cpus = 1;
 	v->domain = d;
 	v->vcpu_info_mfn = v->kernel_root = v->user_root = INVALID_MFN;
 	v->pv.kernel_mode = true;
+}
+
+/* Who makes hypercalls from now on. */
+static inline void fake_act_as(struct domain *d)
+{
+	unit_cpu_info.vcpu = d->vcpu[0];
+	unit_cpu_info.cpu = d == &other;
 }
 
 static inline void fake_start(bool privileged)
@@ -306,9 +318,10 @@ static inline void fake_start(bool privileged)
 	cpu_features.nx = true;
 	fake_domain(&guest, &vcpu, 7);
 	fake_domain(&other, &vcpu_of_other, 9);
+	other.dirty_cpus = 2;
 	guest.is_privileged = privileged;
 	dom0 = &guest;
-	unit_cpu_info.vcpu = &vcpu;
+	fake_act_as(&guest);
 	fake_preempt = NULL;
 	max_mfn = FAKE_RAM;
 	frame_masks_init();

@@ -34,6 +34,7 @@ static struct side {
 	struct domain *d;
 	struct vcpu *v;
 	mfn_t l4, l3, l2, l1, pool[POOL];
+	bool dead; /* but for what the other one still uses */
 } sides[2];
 
 /* What is mapped, as the model knows it. */
@@ -53,7 +54,7 @@ static unsigned long reachable_at[2][FAKE_RAM];
 
 static void become(const struct side *s)
 {
-	unit_cpu_info.vcpu = s->v;
+	fake_act_as(s->d);
 }
 
 static uint64_t *l1_of(const struct side *s)
@@ -86,7 +87,7 @@ static void model_start(void)
 {
 	fake_start(false);
 	fake_time = 1;
-	fake_flushed = 0;
+	memset(fake_flushed, 0, sizeof(fake_flushed));
 	memset(mappings, 0, sizeof(mappings));
 	memset(reachable_at, 0, sizeof(reachable_at));
 	model_op = "test";
@@ -125,6 +126,8 @@ static void count_tables(unsigned int n)
 {
 	const struct side *s = &sides[n];
 
+	if (s->dead)
+		return;
 	count(s->l4, true); /* the root */
 	count(s->l3, true);
 	count(s->l2, true);
@@ -204,7 +207,7 @@ static void check_frame(mfn_t mfn, uint64_t owned[2])
 		if (mine && !(s & FRAME_HV))
 			owned[n]++;
 		/* What it may still reach must be held for it, until a flush. */
-		if (!mine && state_refs(s) && reachable_at[n][mfn] > fake_flushed &&
+		if (!mine && state_refs(s) && reachable_at[n][mfn] > fake_flushed[n] &&
 		    !is_granted(n, mfn, false))
 			FAIL("domain %u may have a translation to frame %#lx", sides[n].d->id, mfn);
 	}
@@ -537,11 +540,35 @@ static void random_table(unsigned int n)
 		FAIL("set up another's table: %d", setup.status);
 }
 
+/* Only what the other one uses of it may be left. */
+static void relinquish(unsigned int n)
+{
+	struct side *s = &sides[n];
+	uint32_t next = 0;
+
+	s->d->is_dying = true;
+	while (domain_relinquish_memory(s->d))
+		;
+	while (grant_release_mappings(s->d, &next))
+		;
+	s->dead = true;
+	for (struct mapping *m = mappings; m < mappings + MAPPINGS; m++)
+		if (m->user == n)
+			m->live = false;
+}
+
 static void one_operation(void)
 {
 	unsigned int n = pick(2);
 
+	if (sides[n].dead)
+		n = !n;
 	become(&sides[n]);
+	if (!pick(200) && !sides[0].dead && !sides[1].dead) {
+		model_op = "death";
+		relinquish(!n);
+		return;
+	}
 	switch (pick(16)) {
 	case 0 ... 3:
 		model_op = "grant";
@@ -581,25 +608,18 @@ static void one_operation(void)
 	}
 }
 
-/* Both die, the granter first or last; nothing may be left. */
-static void relinquish(unsigned int n)
-{
-	const struct side *s = &sides[n];
-	uint32_t next = 0;
-
-	s->d->is_dying = true;
-	while (domain_relinquish_memory(s->d))
-		;
-	while (grant_release_mappings(s->d, &next))
-		;
-}
-
 static void model_end(void)
 {
+	unsigned int first = pick(2);
+
+	/* The granter first or last. */
 	model_op = "end";
-	become(&sides[0]);
-	relinquish(pick(2));
-	relinquish(!sides[0].d->is_dying ? 0 : 1);
+	for (unsigned int i = 0; i < 2; i++, first = !first) {
+		if (sides[first].dead)
+			continue;
+		become(&sides[first]);
+		relinquish(first);
+	}
 	for (unsigned int n = 0; n < 2; n++) {
 		if (sides[n].d->grant.in_use)
 			FAIL("%u grants are in use", sides[n].d->grant.in_use);
