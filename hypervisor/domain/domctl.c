@@ -206,6 +206,10 @@ static long on_domain(struct xen_domctl *op, struct domain *d, bool *copy_back)
 		return setnodeaffinity(&op->u.nodeaffinity);
 	case XEN_DOMCTL_getnodeaffinity:
 		return bitmap_to_guest(&op->u.nodeaffinity.nodemap, 1, 1);
+	case XEN_DOMCTL_getpageframeinfo3:
+	case XEN_DOMCTL_shadow_op:
+	case XEN_DOMCTL_memory_mapping:
+		return mm_domctl(op, d);
 	default:
 		break;
 	}

@@ -52,6 +52,7 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 	info->flags = flags;
 	info->tot_pages = READ_ONCE(d->mm.tot_pages);
 	info->max_pages = READ_ONCE(d->mm.max_pages);
+	info->outstanding_pages = READ_ONCE(d->mm.claimed);
 	/* The frame's number outlives the frame: the tools look at it only while the domain lives. */
 	info->shared_info_frame = d->shared_info_mfn;
 	info->max_vcpu_id = d->has_vcpus ? d->max_vcpus - 1 : XEN_INVALID_MAX_VCPU_ID;

@@ -63,6 +63,7 @@ static void physinfo(struct xen_sysctl_physinfo *op)
 	op->capabilities = XEN_SYSCTL_PHYSCAP_pv;
 	op->total_pages = total_frames();
 	op->free_pages = free_frames();
+	op->outstanding_pages = claimed_frames();
 }
 
 /* At most so many domains in one go; the caller asks for the rest, from the last one's number on. */
