@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/lock.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/times.h>
@@ -29,6 +30,9 @@
 int main(int argc, char **argv);
 
 static struct wait_queue input;
+/* A character that select() has taken to know that there is one. Events masked. */
+static char ahead;
+static bool has_ahead;
 
 /*
  * These set the thread's own errno. newlib's wrappers around them copy a global variable of that name on top
@@ -75,7 +79,12 @@ static size_t read_console(void *buffer, size_t size)
 	size_t got = 0;
 	bool masked = events_save();
 
-	while (size && (got = console_read(buffer, size)) == 0)
+	if (size && has_ahead) {
+		*(char *)buffer = ahead;
+		has_ahead = false;
+		got = 1;
+	}
+	while (size && got == 0 && (got = console_read(buffer, size)) == 0)
 		wait_on(&input, 0);
 	events_restore(masked);
 	return got;
@@ -88,6 +97,43 @@ _READ_WRITE_RETURN_TYPE read(int file, void *buffer, size_t size)
 	if (is_console(file) || !guest_files)
 		return (_READ_WRITE_RETURN_TYPE)result(-EBADF);
 	return (_READ_WRITE_RETURN_TYPE)result(guest_files->read(own_number(file), buffer, size));
+}
+
+/* Wait for input of the console, until a system time (0: for ever); false when there is none by then. */
+static bool wait_for_input(uint64_t deadline)
+{
+	bool masked = events_save(), ready;
+
+	while (!has_ahead && !(has_ahead = console_read(&ahead, 1)) && wait_on(&input, deadline))
+		;
+	ready = has_ahead;
+	events_restore(masked);
+	return ready;
+}
+
+/* Files other than the console's input never make their reader or writer wait. */
+int select(int count, fd_set *reads, fd_set *writes, fd_set *exceptions, struct timeval *timeout)
+{
+	uint64_t deadline = 0;
+	int ready = 0;
+
+	if (timeout)
+		deadline = clock_now() + (uint64_t)timeout->tv_sec * NSEC_PER_SEC +
+			   (uint64_t)timeout->tv_usec * NSEC_PER_USEC;
+	if (exceptions)
+		FD_ZERO(exceptions);
+	for (int file = 0; file < count; file++) {
+		if (reads && FD_ISSET(file, reads) && file != STDIN_FILENO)
+			ready++;
+		if (writes && FD_ISSET(file, writes))
+			ready++;
+	}
+	if (!reads || count <= STDIN_FILENO || !FD_ISSET(STDIN_FILENO, reads))
+		return ready;
+	if (wait_for_input(ready ? 1 : deadline))
+		return ready + 1;
+	FD_CLR(STDIN_FILENO, reads);
+	return ready;
 }
 
 int close(int file)
@@ -308,6 +354,22 @@ static const struct thread_local_memory reents = {
 static void on_input(void)
 {
 	wake_all(&input);
+}
+
+bool console_has_input(void)
+{
+	bool masked = events_save(), ready;
+
+	if (!has_ahead)
+		has_ahead = console_read(&ahead, 1) != 0;
+	ready = has_ahead;
+	events_restore(masked);
+	return ready;
+}
+
+struct wait_queue *console_typed(void)
+{
+	return &input;
 }
 
 /* The domain's command line, a word an argument, after a name as C programs expect it. */

@@ -11,8 +11,6 @@
 #include <stdint.h>
 #include <public/xen.h>
 
-/* Bytes of a domain's log; what is older gives way. */
-#define CONSOLE_LOG_SIZE 32768
 /* How many domains that have ended keep theirs. */
 #define CONSOLE_DEAD 8
 

@@ -26,6 +26,14 @@ long console_notify(void (*notify)(void));
 void printk(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void vprintk(const char *format, va_list arguments);
 
+/*
+ * With newlib, whose read() takes the console's input: is there any, and the queue on which its readers wait, for
+ * a thread that waits for something else too. Who looks, with events masked, before it waits misses nothing.
+ */
+bool console_has_input(void);
+struct wait_queue;
+struct wait_queue *console_typed(void);
+
 /* Find the console: part of the start of day. */
 void console_init(void);
 

@@ -32,7 +32,7 @@ struct server {
 	char permissions[256];
 	size_t permissions_length;
 	unsigned int conflicts;	       /* transactions that are to end with EAGAIN */
-	unsigned int generation_bumps; /* parts of directories after which the list changes */
+	unsigned int generation_bumps; /* parts of directories after which the first name goes */
 	unsigned int generation;
 	const char *error; /* the answer to all requests, if not NULL */
 	struct xsd_sockmsg last;
@@ -117,6 +117,18 @@ static inline size_t server_list(const char *path, char *names, size_t size)
 	return used;
 }
 
+/* The first child goes, and with that the offsets of all others change. */
+static inline void server_forget_child(const char *path)
+{
+	unsigned int at = 0;
+
+	while (strncmp(server.nodes[at].path, path, strlen(path)))
+		at++;
+	server.nodes_used--;
+	memmove(&server.nodes[at], &server.nodes[at + 1],
+		(server.nodes_used - at) * sizeof(server.nodes[0]));
+}
+
 static inline void server_directory(const char *path, const char *offset)
 {
 	static char names[32768];
@@ -146,6 +158,7 @@ static inline void server_directory(const char *path, const char *offset)
 	if (server.generation_bumps) {
 		server.generation_bumps--;
 		server.generation++;
+		server_forget_child(path);
 	}
 }
 
