@@ -82,6 +82,10 @@ SECTIONS
 
 	.init.data : AT(ADDR(.init.data) - IMAGE_VIRT_START) {
 		*(.init.data .init.data.* .init.rodata .init.rodata.*)
+		. = ALIGN(8);
+		smap_sites_start = .;
+		KEEP(*(.init.smap_sites))
+		smap_sites_end = .;
 		. = ALIGN(4096);
 	} :init_data
 

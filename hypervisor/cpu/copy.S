@@ -5,8 +5,6 @@
 
 #define EFAULT_NEGATIVE -14
 
-SMAP_SITES_BEGIN(smap_sites_copy)
-
 	.text
 
 /* int copy_user(void *dst, const void *src, size_t len): one side is guest memory. */
@@ -87,37 +85,6 @@ ENTRY(put_user_u64)
 	FIXUP(1b, user_fault)
 END(put_user_u64)
 
-.macro PUT register, to
-1:	mov	\register, \to
-	FIXUP(1b, user_fault)
-.endm
-
-/*
- * int put_user_frame(uint64_t *sp, uint64_t *hardware_part, const struct cpu_user_regs *regs, uint64_t error_code,
- *		      uint64_t cs, uint64_t rflags)
- *
- * See put_guest_frame() in cpu.h. Where there is no error code, rip takes its place.
- */
-ENTRY(put_user_frame)
-	STAC
-	mov	REGS_rcx(%rdx), %rax
-	PUT	%rax, (%rdi)
-	mov	REGS_r11(%rdx), %rax
-	PUT	%rax, 8(%rdi)
-	PUT	%rcx, 16(%rdi)
-	mov	REGS_rip(%rdx), %rax
-	PUT	%rax, (%rsi)
-	PUT	%r8, 8(%rsi)
-	PUT	%r9, 16(%rsi)
-	mov	REGS_rsp(%rdx), %rax
-	PUT	%rax, 24(%rsi)
-	movzwl	REGS_ss(%rdx), %eax
-	PUT	%rax, 32(%rsi)
-	CLAC
-	xor	%eax, %eax
-	ret
-END(put_user_frame)
-
 /* int copy_safe(void *dst, const void *src, size_t len): hypervisor memory that may not be mapped. */
 ENTRY(copy_safe)
 	mov	%rdx, %rcx
@@ -128,7 +95,5 @@ ENTRY(copy_safe)
 	ret
 	FIXUP(1b, 2b)
 END(copy_safe)
-
-SMAP_SITES_END(smap_sites_copy)
 
 	.section .note.GNU-stack, "", @progbits

@@ -173,12 +173,6 @@ int get_guest_u32(uint32_t *dst, vaddr_t src);
 int put_guest_u32(vaddr_t dst, uint32_t value);
 int get_guest_u64(uint64_t *dst, vaddr_t src);
 int put_guest_u64(vaddr_t dst, uint64_t value);
-/*
- * A trap's frame in guest memory: rcx and r11 of regs at sp, error_code above them; rip, cs, rflags, rsp and ss in its
- * last five words. size: at least 56 bytes, and then the first of these is where error_code would be.
- */
-int put_guest_frame(vaddr_t sp, size_t size, const struct cpu_user_regs *regs, uint64_t error_code,
-		    uint64_t cs, uint64_t rflags);
 /* MSR that may not exist: 0 or -EFAULT. */
 int rdmsr_safe(uint32_t msr, uint64_t *value);
 int wrmsr_safe(uint32_t msr, uint64_t value);

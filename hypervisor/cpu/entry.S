@@ -31,8 +31,6 @@
 
 #define HYPERVISOR_CS 0xe008
 
-SMAP_SITES_BEGIN(smap_sites_entry)
-
 .macro SAVE_REGS
 	push	%rdi
 	push	%rsi
@@ -137,8 +135,6 @@ ENTRY(syscall_entry)
 	and	%rax, %r11
 	lea	hypercall_table(%rip), %rcx
 	mov	(%rcx, %r11, 8), %rax
-	test	%rax, %rax
-	je	3f
 	mov	%r10, %rcx
 	call	*%rax
 	mov	%rax, REGS_rax(%rsp)
@@ -366,7 +362,5 @@ ENTRY(trap_stubs)
 	.set	vector, vector + 1
 	.endr
 END(trap_stubs)
-
-SMAP_SITES_END(smap_sites_entry)
 
 	.section .note.GNU-stack, "", @progbits

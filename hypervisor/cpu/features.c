@@ -140,19 +140,7 @@ struct smap_site {
 	int32_t place; /* relative to itself */
 	uint32_t last; /* third byte of the instruction */
 };
-extern const struct smap_site smap_sites_entry_start[], smap_sites_entry_end[];
-extern const struct smap_site smap_sites_copy_start[], smap_sites_copy_end[];
-
-static void patch(const struct smap_site *start, const struct smap_site *end)
-{
-	for (const struct smap_site *s = start; s < end; s++) {
-		uint8_t *p = (uint8_t *)&s->place + s->place;
-
-		p[0] = 0x0f;
-		p[1] = 0x01;
-		p[2] = (uint8_t)s->last;
-	}
-}
+extern const struct smap_site smap_sites_start[], smap_sites_end[]; /* hypervisor.lds.S */
 
 /*
  * Text can still be written now, and no other CPU runs. The instructions exist from here on, before
@@ -160,6 +148,11 @@ static void patch(const struct smap_site *start, const struct smap_site *end)
  */
 void smap_patch(void)
 {
-	patch(smap_sites_entry_start, smap_sites_entry_end);
-	patch(smap_sites_copy_start, smap_sites_copy_end);
+	for (const struct smap_site *s = smap_sites_start; s < smap_sites_end; s++) {
+		uint8_t *p = (uint8_t *)&s->place + s->place;
+
+		p[0] = 0x0f;
+		p[1] = 0x01;
+		p[2] = (uint8_t)s->last;
+	}
 }

@@ -15,7 +15,7 @@
  *	ss
  */
 #include "pv/internal.h"
-#include "cpu/asm.h"
+#include "cpu/uaccess.h"
 #include "event/event.h"
 #include "mm/mm.h"
 
@@ -41,38 +41,71 @@ static __attribute__((noinline, cold)) int put_selectors(vaddr_t sp,
 	return copy_to_guest(sp + SELECTORS_OFFSET, selectors, sizeof(selectors));
 }
 
-void pv_bounce(struct vcpu *v, uint64_t entry, unsigned int flags, uint32_t error_code,
-	       const char *what)
+/* A trap's frame of `size` bytes at sp: see above. */
+static inline __attribute__((always_inline)) int
+put_trap_frame(vaddr_t sp, size_t size, const struct cpu_user_regs *regs, uint64_t cs,
+	       uint64_t rflags, unsigned int flags, uint32_t error_code)
+{
+	vaddr_t last = sp + size - 5 * sizeof(uint64_t);
+	int error = 0;
+
+	if (unlikely(!guest_block_ok(sp)))
+		return -EFAULT;
+	guest_access_begin();
+	PUT_GUEST_WORD(sp, regs->rcx, error);
+	PUT_GUEST_WORD(sp + 8, regs->r11, error);
+	if (flags & BOUNCE_ERROR_CODE)
+		PUT_GUEST_WORD(last - 8, error_code, error);
+	PUT_GUEST_WORD(last, regs->rip, error);
+	PUT_GUEST_WORD(last + 8, cs, error);
+	PUT_GUEST_WORD(last + 16, rflags, error);
+	PUT_GUEST_WORD(last + 24, regs->rsp, error);
+	PUT_GUEST_WORD(last + 32, regs->ss, error);
+	guest_access_end();
+	return error;
+}
+
+static __attribute__((noinline, cold)) void no_handler(struct vcpu *v, const char *what)
+{
+	domain_crash(v->domain, "vCPU %u has no handler for %s", v->id, what);
+}
+
+static __attribute__((noinline, cold)) void no_stack(struct vcpu *v, vaddr_t sp, const char *what)
+{
+	domain_crash(v->domain, "vCPU %u has no stack at %#lx for %s", v->id, sp, what);
+}
+
+/* pv_bounce(), to be compiled for the flags that a caller has. */
+static inline __attribute__((always_inline)) void enter_kernel(struct vcpu *v, uint64_t entry,
+							       unsigned int flags,
+							       uint32_t error_code,
+							       const char *what)
 {
 	struct cpu_user_regs *regs = &cpu_info()->guest_regs;
-	uint64_t sp;
+	uint64_t sp = regs->rsp, cs = regs->cs;
 	bool masked = READ_ONCE(v->vcpu_info->evtchn_upcall_mask);
-	uint16_t cs = regs->cs;
-	size_t size;
+	size_t size = FRAME_SIZE;
 
 	if (unlikely(!entry)) {
-		domain_crash(v->domain, "vCPU %u has no handler for %s", v->id, what);
+		no_handler(v, what);
 		return;
 	}
 	if (v->pv.kernel_mode) {
-		cs &= ~3U;
-		sp = regs->rsp;
+		cs &= ~3UL;
 	} else {
 		sp = v->pv.kernel_sp;
-		pv_toggle_mode(v);
+		pv_switch_mode(v, true);
 	}
 
-	size = FRAME_SIZE;
 	if (flags & BOUNCE_ERROR_CODE)
 		size += sizeof(uint64_t);
-	if (unlikely(flags & BOUNCE_SELECTORS))
+	if (flags & BOUNCE_SELECTORS)
 		size += sizeof(uint64_t[4]);
 	sp = (sp & ~15UL) - size;
-	if (unlikely(put_guest_frame(sp, size, regs, error_code,
-				     cs | (masked ? UPCALL_MASK_IN_CS : 0),
-				     rflags_view(v, regs->rflags, masked)) ||
-		     ((flags & BOUNCE_SELECTORS) && put_selectors(sp, regs)))) {
-		domain_crash(v->domain, "vCPU %u has no stack at %#lx for %s", v->id, sp, what);
+	if (unlikely(put_trap_frame(sp, size, regs, cs | (masked ? UPCALL_MASK_IN_CS : 0),
+				    rflags_view(v, regs->rflags, masked), flags, error_code)) ||
+	    ((flags & BOUNCE_SELECTORS) && put_selectors(sp, regs))) {
+		no_stack(v, sp, what);
 		return;
 	}
 
@@ -85,6 +118,12 @@ void pv_bounce(struct vcpu *v, uint64_t entry, unsigned int flags, uint32_t erro
 	regs->entry_vector = TRAP_syscall;
 	if (flags & BOUNCE_MASK_EVENTS)
 		v->vcpu_info->evtchn_upcall_mask = 1;
+}
+
+void pv_bounce(struct vcpu *v, uint64_t entry, unsigned int flags, uint32_t error_code,
+	       const char *what)
+{
+	enter_kernel(v, entry, flags, error_code, what);
 }
 
 void pv_inject_failsafe(struct vcpu *v)
@@ -114,7 +153,7 @@ void pv_deliver_events(void)
 		deliver_nmi(v);
 	/* After an NMI only if its gate leaves events on: then they interrupt its handler. */
 	if (event_upcall_due(v) && !v->domain->is_shut_down)
-		pv_bounce(v, v->pv.event.eip, BOUNCE_MASK_EVENTS, 0, "events");
+		enter_kernel(v, v->pv.event.eip, BOUNCE_MASK_EVENTS, 0, "events");
 }
 
 void pv_syscall_from_user(struct cpu_user_regs *regs)
@@ -129,5 +168,6 @@ void pv_syscall_from_user(struct cpu_user_regs *regs)
 		pv_inject_trap(v, TRAP_UD, 0);
 		return;
 	}
-	pv_bounce(v, callback->eip, callback->mask_events ? BOUNCE_MASK_EVENTS : 0, 0, "syscall");
+	enter_kernel(v, callback->eip, callback->mask_events ? BOUNCE_MASK_EVENTS : 0, 0,
+		     "syscall");
 }

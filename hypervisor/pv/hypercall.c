@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include "pv/internal.h"
 #include "console/console.h"
+#include "cpu/uaccess.h"
 #include "event/event.h"
 #include "grant/grant.h"
 #include "lib/bitops.h"
@@ -17,9 +18,10 @@
 #define WINDOW	       8 /* entries of a multicall between two looks for interrupts */
 
 struct multicall_state {
-	struct multicall_entry entry; /* the hypervisor's copy of the one being run */
 	bool active;
-	bool continued; /* the entry has been rewritten by hypercall_continue() */
+	bool
+	    continued; /* by hypercall_continue(), as follows; else nr is the entry's that is being run */
+	unsigned long nr, nargs, args[6];
 };
 
 /* Per CPU is enough: a vCPU is switched only on its way out of the hypervisor. */
@@ -51,14 +53,15 @@ long hypercall_continue(unsigned int nr, unsigned int nargs, ...)
 		unsigned long value = va_arg(ap, unsigned long);
 
 		if (m->active)
-			m->entry.args[i] = value;
+			m->args[i] = value;
 		else
 			*args[i] = value;
 	}
 	va_end(ap);
 
 	if (m->active) {
-		m->entry.op = nr;
+		m->nr = nr;
+		m->nargs = nargs;
 		m->continued = true;
 		return 0;
 	}
@@ -137,11 +140,7 @@ HYPERCALL(grant_table_op, a, b, c)
 HYPERCALL(vm_assist, a, b)
 HYPERCALL(update_va_mapping_otherdomain, a, b, c, (domid_t)d)
 
-static long hc_iret(ARGS)
-{
-	return unlikely(in_multicall()) ? -EINVAL : do_iret();
-}
-
+HYPERCALL(iret)
 HYPERCALL(vcpu_op, a, b, c)
 HYPERCALL(set_segment_base, a, b)
 HYPERCALL(mmuext_op, a, b, c, d)
@@ -155,8 +154,25 @@ HYPERCALL(domctl, a)
 HYPERCALL(xenpmu_op)
 HYPERCALL(mca, a)
 
+static __attribute__((noinline, cold)) long unknown_hypercall(unsigned long nr)
+{
+	static unsigned long told;
+
+	return not_implemented("hypercall", (unsigned int)min(nr, 63UL), &told);
+}
+
+static long hc_unknown(ARGS)
+{
+	return unknown_hypercall(in_multicall() ? this_cpu(multicall).nr
+						: cpu_info()->guest_regs.rax);
+}
+
+/* No entry is NULL: what is not named is unknown. */
 #define ENTRY(name) [__HYPERVISOR_##name] = hc_##name
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
 hypercall_fn *const hypercall_table[NR_HYPERCALLS] = {
+    [0 ... NR_HYPERCALLS - 1] = hc_unknown,
     ENTRY(set_trap_table),
     ENTRY(mmu_update),
     ENTRY(set_gdt),
@@ -193,24 +209,13 @@ hypercall_fn *const hypercall_table[NR_HYPERCALLS] = {
     ENTRY(xenpmu_op),
     ENTRY(mca),
 };
-
-static __attribute__((noinline, cold)) long unknown_hypercall(unsigned long nr)
-{
-	static unsigned long told;
-
-	return not_implemented("hypercall", (unsigned int)min(nr, 63UL), &told);
-}
+#pragma GCC diagnostic pop
 
 static inline long dispatch(unsigned long nr, ARGS)
 {
-	hypercall_fn *fn;
-
 	if (unlikely(nr >= NR_HYPERCALLS))
 		return unknown_hypercall(nr);
-	fn = hypercall_table[clamp_index(nr, NR_HYPERCALLS)];
-	if (unlikely(!fn))
-		return unknown_hypercall(nr);
-	return fn(a, b, c, d, e, f);
+	return hypercall_table[clamp_index(nr, NR_HYPERCALLS)](a, b, c, d, e, f);
 }
 
 void pv_hypercall(struct cpu_user_regs *regs)
@@ -226,6 +231,15 @@ static long continue_multicall(struct multicall_state *m, vaddr_t list, unsigned
 {
 	m->active = false;
 	return hypercall_continue(__HYPERVISOR_multicall, 2, list, (unsigned long)count);
+}
+
+/* The entry at `list` shall go on with what hypercall_continue() was told. */
+static __attribute__((noinline, cold)) int rewrite_entry(struct multicall_state *m, vaddr_t list)
+{
+	m->continued = false;
+	return copy_to_guest(list + offsetof(struct multicall_entry, op), &m->nr, sizeof(m->nr))
+		   ?: copy_to_guest(list + offsetof(struct multicall_entry, args), m->args,
+				    m->nargs * sizeof(m->args[0]));
 }
 
 /*
@@ -248,36 +262,43 @@ static inline bool preempt_between(unsigned int i)
 static long do_multicall(vaddr_t list, unsigned int count)
 {
 	struct multicall_state *m = &this_cpu(multicall);
-	struct multicall_entry *e = &m->entry;
-	long result;
+	int error = 0;
 
 	if (unlikely(m->active))
 		return -EINVAL;
-	if (!guest_range_ok(list, (size_t)count * sizeof(*e)))
+	if (!guest_range_ok(list, (size_t)count * sizeof(struct multicall_entry)))
 		return -EFAULT;
 
 	m->active = true;
-	for (unsigned int i = 0; i < count; i++, list += sizeof(*e)) {
+	for (unsigned int i = 0; i < count; i++, list += sizeof(struct multicall_entry)) {
+		unsigned long op, a, b, c, d, e, f;
+		long result;
+
 		if (i && preempt_between(i))
 			return continue_multicall(m, list, count - i);
-		if (copy_from_guest(e, list, sizeof(*e)))
-			goto fault;
-		m->continued = false;
-		result = dispatch(e->op, e->args[0], e->args[1], e->args[2], e->args[3], e->args[4],
-				  e->args[5]);
+		guest_access_begin();
+		GET_GUEST_WORD(op, list + offsetof(struct multicall_entry, op), error);
+		GET_GUEST_WORD(a, list + offsetof(struct multicall_entry, args[0]), error);
+		GET_GUEST_WORD(b, list + offsetof(struct multicall_entry, args[1]), error);
+		GET_GUEST_WORD(c, list + offsetof(struct multicall_entry, args[2]), error);
+		GET_GUEST_WORD(d, list + offsetof(struct multicall_entry, args[3]), error);
+		GET_GUEST_WORD(e, list + offsetof(struct multicall_entry, args[4]), error);
+		GET_GUEST_WORD(f, list + offsetof(struct multicall_entry, args[5]), error);
+		guest_access_end();
+		if (unlikely(error)) /* or the last result was not taken */
+			break;
+		m->nr = op;
+		result = likely(op != __HYPERVISOR_iret) ? dispatch(op, a, b, c, d, e, f) : -EINVAL;
 		if (unlikely(m->continued)) {
-			if (copy_to_guest(list, e, sizeof(*e)))
-				goto fault;
+			error = rewrite_entry(m, list);
+			if (error)
+				break;
 			return continue_multicall(m, list, count - i);
 		}
-		if (put_guest_u64(list + offsetof(struct multicall_entry, result),
-				  (uint64_t)result))
-			goto fault;
+		guest_access_begin();
+		PUT_GUEST_WORD(list + offsetof(struct multicall_entry, result), result, error);
+		guest_access_end();
 	}
 	m->active = false;
-	return 0;
-
-fault:
-	m->active = false;
-	return -EFAULT;
+	return error;
 }

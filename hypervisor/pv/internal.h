@@ -7,6 +7,7 @@
 #include "cpu/x86.h"
 #include "domain/domain.h"
 #include "lib/errno.h"
+#include "lib/lib.h"
 #include "pv/pv.h"
 
 /* ---- entry into the guest kernel (bounce.c) ---- */
@@ -19,6 +20,24 @@
  */
 void pv_bounce(struct vcpu *v, uint64_t entry, unsigned int flags, uint32_t error_code,
 	       const char *what);
+
+/*
+ * current enters its other mode: another page-table root, which there must be, and the GS bases swapped, of which
+ * the active mode's is in GS_BASE and the other's in KERNEL_GS_BASE.
+ */
+#ifndef UNIT_TEST
+static inline void pv_switch_mode(struct vcpu *v, bool kernel)
+{
+	mfn_t root = kernel ? v->kernel_root : v->user_root;
+
+	ASSERT(root != INVALID_MFN);
+	v->pv.kernel_mode = kernel;
+	__asm__ volatile("swapgs" ::: "memory");
+	write_cr3(root << PAGE_SHIFT);
+}
+#else
+void pv_switch_mode(struct vcpu *v, bool kernel);
+#endif
 
 static inline void set_cr2_view(struct vcpu *v, vaddr_t cr2)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The iret hypercall: return from a guest kernel's trap handler to what its frame says. */
 #include "pv/internal.h"
+#include "cpu/uaccess.h"
 
 /*
  * Flags that a guest may choose. Not IF (always on outside the hypervisor), IOPL, VM and the virtual
@@ -9,6 +10,27 @@
 #define EFLAGS_GUEST                                                                        \
 	(EFLAGS_CF | 0x4 | 0x10 | 0x40 | 0x80 | EFLAGS_TF | EFLAGS_DF | 0x800 | EFLAGS_NT | \
 	 EFLAGS_RF | EFLAGS_AC | EFLAGS_ID)
+
+/* In registers, where this is inlined. */
+static inline __attribute__((always_inline)) int read_frame(struct iret_context *frame, vaddr_t sp)
+{
+	int error = 0;
+
+	if (unlikely(!guest_block_ok(sp)))
+		return -EFAULT;
+	guest_access_begin();
+	GET_GUEST_WORD(frame->rax, sp + offsetof(struct iret_context, rax), error);
+	GET_GUEST_WORD(frame->r11, sp + offsetof(struct iret_context, r11), error);
+	GET_GUEST_WORD(frame->rcx, sp + offsetof(struct iret_context, rcx), error);
+	GET_GUEST_WORD(frame->flags, sp + offsetof(struct iret_context, flags), error);
+	GET_GUEST_WORD(frame->rip, sp + offsetof(struct iret_context, rip), error);
+	GET_GUEST_WORD(frame->cs, sp + offsetof(struct iret_context, cs), error);
+	GET_GUEST_WORD(frame->rflags, sp + offsetof(struct iret_context, rflags), error);
+	GET_GUEST_WORD(frame->rsp, sp + offsetof(struct iret_context, rsp), error);
+	GET_GUEST_WORD(frame->ss, sp + offsetof(struct iret_context, ss), error);
+	guest_access_end();
+	return error;
+}
 
 /*
  * The frame (public/arch-x86/xen-x86_64.h: struct iret_context) is on top of the caller's stack. What
@@ -21,7 +43,7 @@ long do_iret(void)
 	struct cpu_user_regs *regs = &cpu_info()->guest_regs;
 	struct iret_context frame;
 
-	if (unlikely(copy_from_guest(&frame, regs->rsp, sizeof(frame)))) {
+	if (unlikely(read_frame(&frame, regs->rsp))) {
 		domain_crash(v->domain, "iret with no frame at %#lx", regs->rsp);
 		return 0;
 	}
@@ -30,7 +52,7 @@ long do_iret(void)
 			domain_crash(v->domain, "iret to user mode without user page tables");
 			return 0;
 		}
-		pv_toggle_mode(v);
+		pv_switch_mode(v, false);
 	}
 
 	if (unlikely(v->domain->mm.vm_assist & (1U << VMASST_TYPE_architectural_iopl)))

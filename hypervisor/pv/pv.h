@@ -51,8 +51,6 @@ void pv_inject_trap(struct vcpu *v, unsigned int vector, uint32_t error_code);
 void pv_inject_page_fault(struct vcpu *v, vaddr_t cr2, uint32_t error_code);
 /* Exit path (entry.S): deliver an event upcall or NMI that is due. */
 void pv_deliver_events(void);
-/* Swap the guest's GS bases and page-table root on a change of its mode. */
-void pv_toggle_mode(struct vcpu *v);
 
 /* #GP and #UD from guest mode: true if emulated. */
 bool pv_emulate_privileged(struct cpu_user_regs *regs);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Parts of a vCPU's state that have a hypercall of their own: stack, segment bases, TS, debug registers;
- * and the switch between the guest's two modes.
+ * Parts of a vCPU's state that have a hypercall of their own: stack, segment bases, TS, debug registers.
  */
 #include "pv/internal.h"
 #include "cpu/asm.h"
@@ -11,14 +10,6 @@
 /* Debug registers (SDM 3 18.2) */
 #define DR7_GD	   0x2000UL
 #define DR_TYPE_IO 2
-
-void pv_toggle_mode(struct vcpu *v)
-{
-	v->pv.kernel_mode = !v->pv.kernel_mode;
-	/* The active mode's GS base is in GS_BASE, the other's in KERNEL_GS_BASE. */
-	__asm__ volatile("swapgs" ::: "memory");
-	load_guest_cr3(v);
-}
 
 long do_stack_switch(unsigned long ss, unsigned long sp)
 {

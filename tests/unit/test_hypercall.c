@@ -47,6 +47,11 @@ int copy_from_guest(void *dst, vaddr_t src, size_t len)
 	return 0;
 }
 
+int get_guest_u64(uint64_t *dst, vaddr_t src)
+{
+	return copy_from_guest(dst, src, sizeof(*dst));
+}
+
 int put_guest_u64(vaddr_t dst, uint64_t value)
 {
 	return copy_to_guest(dst, &value, sizeof(value));

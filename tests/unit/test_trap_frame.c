@@ -2,7 +2,7 @@
 // sources: hypervisor/pv/bounce.c hypervisor/pv/iret.c
 /* The frames that a guest kernel finds on its stack, and what iret makes of them. */
 #include "unit.h"
-#include "cpu/asm.h"
+#include "cpu/uaccess.h"
 #include "cpu/x86.h"
 #include "mm/mm.h"
 #include "pv/internal.h"
@@ -20,9 +20,10 @@ static bool copies_fail;
 #define STACK_TOP (STACK + sizeof(stack))
 #define HANDLER	  0x7000UL
 
-void pv_toggle_mode(struct vcpu *v)
+void pv_switch_mode(struct vcpu *v, bool kernel)
 {
-	v->pv.kernel_mode = !v->pv.kernel_mode;
+	assert_true(v->pv.kernel_mode != kernel);
+	v->pv.kernel_mode = kernel;
 	toggles++;
 }
 
@@ -47,14 +48,9 @@ int copy_to_guest(vaddr_t dst, const void *src, size_t len)
 	return 0;
 }
 
-int put_guest_frame(vaddr_t sp, size_t size, const struct cpu_user_regs *r, uint64_t error_code,
-		    uint64_t cs, uint64_t rflags)
+int put_guest_u64(vaddr_t dst, uint64_t value)
 {
-	uint64_t first[] = {r->rcx, r->r11, error_code};
-	uint64_t last[] = {r->rip, cs, rflags, r->rsp, r->ss};
-
-	return copy_to_guest(sp, first, sizeof(first))
-		   ?: copy_to_guest(sp + size - sizeof(last), last, sizeof(last));
+	return copy_to_guest(dst, &value, sizeof(value));
 }
 
 int copy_from_guest(void *dst, vaddr_t src, size_t len)
@@ -63,6 +59,11 @@ int copy_from_guest(void *dst, vaddr_t src, size_t len)
 		return -EFAULT;
 	memcpy(dst, host(src, len), len);
 	return 0;
+}
+
+int get_guest_u64(uint64_t *dst, vaddr_t src)
+{
+	return copy_from_guest(dst, src, sizeof(*dst));
 }
 
 /* As traps.c does it, without the names. */
@@ -375,15 +376,33 @@ static void test_iret_no_frame(void **state)
 	assert_int_equal(regs()->rip, 0x4000);
 }
 
+/* Where a frame may begin: not in the hypervisor's part, nor so that its later words would lie there. */
+static void test_guest_block(void **state)
+{
+	assert_true(guest_block_ok(0));
+	assert_true(guest_block_ok(0x7ffffffffff8));
+	assert_false(guest_block_ok(HV_VIRT_START - PAGE_SIZE));
+	assert_false(guest_block_ok(HV_VIRT_START - 8));
+	assert_false(guest_block_ok(HV_VIRT_START));
+	assert_false(guest_block_ok(HV_VIRT_END - 8));
+	assert_true(guest_block_ok(HV_VIRT_END));
+	assert_true(guest_block_ok(UINT64_MAX));
+	vcpu.pv.kernel_mode = false;
+	vcpu.pv.kernel_sp = HV_VIRT_START + 48;
+	pv_bounce(&vcpu, HANDLER, 0, 0, "a trap");
+	assert_int_equal(crashes, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_from_kernel), TEST(test_from_user),	TEST(test_masked),
-	    TEST(test_flags),	    TEST(test_iopl_view),	TEST(test_failsafe),
-	    TEST(test_crashes),	    TEST(test_events),		TEST(test_nmi),
-	    TEST(test_syscall),	    TEST(test_iret_kernel),	TEST(test_iret_user),
-	    TEST(test_iret_flags),  TEST(test_iret_in_syscall), TEST(test_iret_no_frame),
+	    TEST(test_guest_block),   TEST(test_from_kernel), TEST(test_from_user),
+	    TEST(test_masked),	      TEST(test_flags),	      TEST(test_iopl_view),
+	    TEST(test_failsafe),      TEST(test_crashes),     TEST(test_events),
+	    TEST(test_nmi),	      TEST(test_syscall),     TEST(test_iret_kernel),
+	    TEST(test_iret_user),     TEST(test_iret_flags),  TEST(test_iret_in_syscall),
+	    TEST(test_iret_no_frame),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
