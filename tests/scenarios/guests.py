@@ -68,6 +68,8 @@ GUESTS = [
     # Four CPUs on two, each of whose flushes waits for all: few rounds.
     Guest("grants", "rounds=1000", cpus=4),
     Guest("grants", cpus=4, seconds=900, long=True),
+    Guest("domctl", cmdline="dom0_mem=64M"),
+    Guest("domctl", cmdline="dom0_mem=64M", cpus=2),
     Guest("lifecycle", cmdline="dom0_mem=64M"),
     Guest("lifecycle", cmdline="dom0_mem=64M", cpus=2),
     Guest("lifecycle", cmdline="dom0_mem=64M", arguments="times=1000 count=500", cpus=2, seconds=600, long=True),
