@@ -4,8 +4,9 @@
  * address bits" is a set of whole zones and the highest memory goes first. Zone z holds the frames whose
  * numbers have z significant bits. Frame 0 is never handed out.
  *
- * A free frame remembers who had it last: frames freed at boot are clean; a frame that returns to the
- * domain that freed it needs no scrubbing, since it saw the contents before; everybody else gets it
+ * A free frame remembers who had it last. What memory held when the machine started, which may be another system's
+ * secrets, goes as it is to who is privileged; a frame that returns to the domain that freed it needs no scrubbing
+ * either, since it saw the contents before; everybody else gets it
  * scrubbed, after the flush that makes sure that no TLB still maps it (page_type.c, "stale translations").
  *
  * Locks: heap_lock for lists and free frames' entries, kmem_lock before it for kzalloc's; d's page_lock.
@@ -24,7 +25,7 @@
 /* state of a free frame: its block's order if HEAD, and its last owner */
 #define FREE_ORDER_SHIFT 26
 #define FREE_OWNER_SHIFT 31
-#define OWNER_CLEAN	 0xffff	       /* nobody */
+#define OWNER_UNUSED	 0xffff	       /* nobody since the machine started */
 #define OWNER_GONE	 DOMID_INVALID /* a domain that is no more */
 #define OWNER_HYPERVISOR DOMID_XEN     /* no guest ever mapped it */
 
@@ -180,7 +181,7 @@ void frames_free_at_boot(mfn_t start, mfn_t end)
 	if (start == 0)
 		start = 1;
 	for (mfn_t mfn = start; mfn < end; mfn++)
-		frame_table[mfn].state = free_state(OWNER_CLEAN);
+		frame_table[mfn].state = free_state(OWNER_UNUSED);
 	spin_lock(&heap_lock);
 	while (start < end) {
 		unsigned int order = min(lowest_bit(start), highest_bit(end - start));
@@ -209,7 +210,7 @@ mfn_t alloc_frames(unsigned int order, unsigned int flags)
 	for (struct frame *f = block; f < block + (1UL << order); f++) {
 		unsigned int owner = last_owner(f);
 
-		if (!flushed && owner != OWNER_CLEAN && owner != OWNER_HYPERVISOR) {
+		if (!flushed && owner != OWNER_UNUSED && owner != OWNER_HYPERVISOR) {
 			tlb_flush_older(cpu_online_mask, READ_ONCE(last_free_stamp));
 			flushed = true;
 		}
@@ -301,16 +302,13 @@ static void __attribute__((noinline))
 prepare_used(const struct domain *d, struct frame *f, unsigned int flags, bool *flushed)
 {
 	unsigned int owner = last_owner(f);
-	bool scrub = flags & ALLOC_ZERO;
+	bool mapped = owner != OWNER_UNUSED && owner != OWNER_HYPERVISOR && owner != d->id;
 
-	if (owner != OWNER_CLEAN && owner != d->id) {
-		if (!*flushed && owner != OWNER_HYPERVISOR) {
-			tlb_flush_older(cpu_online_mask, READ_ONCE(last_free_stamp));
-			*flushed = true;
-		}
-		scrub = true;
+	if (mapped && !*flushed) {
+		tlb_flush_older(cpu_online_mask, READ_ONCE(last_free_stamp));
+		*flushed = true;
 	}
-	if (scrub)
+	if ((flags & ALLOC_ZERO) || owner != d->id)
 		clear_page(mfn_to_virt(frame_mfn(f)));
 }
 
@@ -324,7 +322,8 @@ static mfn_t give_frames(struct domain *d, unsigned int order, unsigned int flag
 	if (!block)
 		return INVALID_MFN;
 	for (struct frame *f = block; f < block + (1UL << order); f++) {
-		if (unlikely((flags & ALLOC_ZERO) || last_owner(f) != OWNER_CLEAN))
+		if (unlikely((flags & ALLOC_ZERO) || last_owner(f) != OWNER_UNUSED ||
+			     !d->is_privileged))
 			prepare_used(d, f, flags, &flushed);
 		f->owner_index_stamp = fresh;
 		__atomic_store_n(&f->state, FRAME_RAM | FRAME_ALLOC | FRAME_REF, __ATOMIC_RELEASE);

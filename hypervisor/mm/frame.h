@@ -160,7 +160,7 @@ int find_owner(domid_t id, struct domain **d);
 #define ALLOC_ADDRESS_BITS(n)	((unsigned int)(n) << 8)
 #define ALLOC_FLAGS_BITS(flags) ((flags) >> 8)
 #define MAX_ORDER		18
-/* [start, end) of the hypervisor's frames that were never used: to the free lists, as clean. */
+/* [start, end) of the hypervisor's frames that were never used: to the free lists. */
 void frames_free_at_boot(mfn_t start, mfn_t end);
 /* A frame whose last reference went away. */
 void free_domain_frame(struct frame *f);

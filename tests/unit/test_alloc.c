@@ -124,6 +124,18 @@ static void take_all_but(struct domain *d, unsigned int keep)
 		assert_int_not_equal(domain_alloc_frames(d, 0, 0), INVALID_MFN);
 }
 
+/* What memory held when the machine started only a privileged domain may see. */
+static void contents_before_the_start(void **state)
+{
+	memset(fake_memory, 0x5a, sizeof(fake_memory));
+	fake_flushes = 0;
+	assert_true(is_clear(domain_alloc_frames(&other, 0, 0)));
+	assert_true(is_clear(domain_alloc_frames(&other, 3, 0) + 7));
+	assert_int_equal(page(domain_alloc_frames(&guest, 0, 0))[9], 0x5a5a5a5a5a5a5a5a);
+	assert_true(is_clear(domain_alloc_frames(&guest, 0, ALLOC_ZERO)));
+	assert_int_equal(fake_flushes, 0);
+}
+
 /* What one domain had another gets scrubbed and flushed; itself gets it back as it is. */
 static void contents_stay_private(void **state)
 {
@@ -216,9 +228,9 @@ int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup(t, start)
 	const struct CMUnitTest tests[] = {
-	    TEST(all_of_it_once), TEST(blocks_are_aligned_and_apart),
-	    TEST(address_bits),	  TEST(contents_stay_private),
-	    TEST(limits),	  TEST(small_objects),
+	    TEST(all_of_it_once),	 TEST(blocks_are_aligned_and_apart), TEST(address_bits),
+	    TEST(contents_stay_private), TEST(contents_before_the_start),    TEST(limits),
+	    TEST(small_objects),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
