@@ -12,7 +12,8 @@ $(test-guest-objects)/%.o: tests/guests/%.c $(BUILD)/flags-pv-drivers
 	$(Q)$(CC) $(pv-drivers-flags) -MMD -MP -c $< -o $@
 
 $(test-guests): $(BUILD)/tests/guests/%: $(test-guest-objects)/%/main.o $(test-guest-objects)/test.o \
-		$(test-guest-objects)/child.o $(BUILD)/pv-drivers/libpv-drivers.a $(BUILD)/guest/libguest.a $(guest-lds)
+		$(test-guest-objects)/child.o \
+		$(BUILD)/pv-drivers/libpv-drivers.a $(BUILD)/guest/libguest.a $(guest-lds)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(guest-link) $(filter %.o %.a,$^) -o $@

@@ -32,6 +32,9 @@ def test_guest(machine, tmp_path, guest):
         path.write_text(text)
         modules.append((str(path), arguments))
 
+    if guest.child:
+        modules.append((modules[0][0], ""))
+
     with machine(f"noreboot {guest.cmdline}", modules, cerne=os.path.join(BUILD, "debug/cerne"), cpus=guest.cpus,
                  memory=guest.memory, cpu=guest.cpu) as m:
         if guest.crashes:
