@@ -12,6 +12,9 @@ $(BUILD)/dom0-tools/%.o: dom0-tools/%.c $(BUILD)/flags-dom0 | $(newlib)/lib/libc
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(dom0-tools-flags) -MMD -MP -c $< -o $@
 
+$(call loader,dom0,$(dom0-tools-flags),:)
+dom0-objects += $(dom0-loader)
+
 $(BUILD)/dom0.sym: $(dom0-objects) $(libc-objects) $(newlib)/lib/libc.a $(guest-lds)
 	$(call say,LD,$@)
 	$(Q)$(guest-link) $(dom0-objects) $(libc-objects) $(newlib)/lib/libc.a -o $@

@@ -54,28 +54,6 @@ $(BUILD)/cerne: $(BUILD)/cerne.sym
 	$(Q)grub-file --is-x86-multiboot2 $@.new
 	$(Q)mv $@.new $@
 
-# Decoders of compressed kernels, from Debian's source packages: built without a C library, into sections that are
-# dropped after boot. $(1): package, $(2): folder of its sources, $(3): files, $(4): flags
-unpack-flags = $(filter-out -W%,$(hypervisor-flags)) -w -DNDEBUG -Dmalloc=kzalloc -Dfree=kfree
-define decoder
-$(1)-obj := $$(patsubst %,$(BUILD)/hypervisor/$(1)/%.o,$(3))
-$(THIRD_PARTY)/$(1)/.fetched:
-	$$(call say,FETCH,$(THIRD_PARTY)/$(1))
-	$$(Q)scripts/fetch-source $(1) $(THIRD_PARTY)/$(1) && touch $$@
-$$($(1)-obj): $(BUILD)/hypervisor/$(1)/%.o: $(THIRD_PARTY)/$(1)/.fetched $(BUILD)/flags-cc
-	$$(call say,CC,$(1)/$$*.c)
-	@mkdir -p $$(@D)
-	$$(Q)$(CC) $$(unpack-flags) $(4) -c $(THIRD_PARTY)/$(1)/$(2)$$*.c -o $$@
-	$$(Q)objcopy --prefix-alloc-sections=.init $$@
-$(BUILD)/hypervisor/boot/unpack.o: $(THIRD_PARTY)/$(1)/.fetched
-$(BUILD)/hypervisor/cerne.first $(BUILD)/cerne.sym: $$($(1)-obj)
-endef
-7zip-xz := Xz XzDec XzCrc64 XzCrc64Opt Lzma2Dec LzmaDec Bra Bra86 Delta 7zCrc 7zCrcOpt Sha256
-$(eval $(call decoder,zlib,,inflate inftrees inffast adler32 crc32 zutil,-DZ_SOLO))
-$(eval $(call decoder,lz4,lib/,lz4,-DLZ4_FREESTANDING=1 -DLZ4_memcpy=memcpy -DLZ4_memmove=memmove -DLZ4_memset=memset))
-$(eval $(call decoder,libzstd,lib/,$(addprefix common/,entropy_common error_private fse_decompress xxhash zstd_common) \
-	$(addprefix decompress/,huf_decompress zstd_ddict zstd_decompress zstd_decompress_block),\
-	-DZSTD_DISABLE_ASM=1 -DZSTD_LEGACY_SUPPORT=0 -DZSTD_TRACE=0 -DDYNAMIC_BMI2=0 -DZSTD_NO_INTRINSICS -DXXH_VECTOR=0 \
-	-DHUF_FORCE_DECOMPRESS_X1 -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT))
-# Not XzDecMt_*, for threads, nor Sha256Prepare(), which looks for vector instructions: the link drops both.
-$(eval $(call decoder,7zip,C/,$(7zip-xz),-DZ7_ST -DZ7_EXTRACT_ONLY))
+# The loader is dropped after boot.
+$(call loader,hypervisor,$(hypervisor-flags),objcopy --prefix-alloc-sections=.init)
+$(BUILD)/hypervisor/cerne.first $(BUILD)/cerne.sym: $(hypervisor-loader)

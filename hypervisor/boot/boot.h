@@ -102,32 +102,6 @@ struct firmware_info {
 extern struct firmware_info firmware_info;
 void firmware_info_init(void);
 
-/* ELF64 PV kernel image with Xen notes (elf.c): pure, host-tested and fuzzed. */
-struct elf_note_info {
-	uint64_t entry, virt_base, paddr_offset, hypercall_page, init_p2m;
-	uint64_t supported_features; /* bit per XENFEAT_* */
-	bool has_entry, has_hypercall_page, has_init_p2m, mod_start_pfn_ok, has_supported_features;
-	char guest_os[32], xen_version[16], loader[16], features[256];
-};
-struct elf_image {
-	const uint8_t *data;
-	size_t size;
-	uint64_t virt_start, virt_end; /* of what the segments occupy */
-	struct elf_note_info notes;
-};
-/* NULL, or what is wrong with the image: the rest of a sentence that names it. */
-const char *elf_parse(const void *data, size_t size, struct elf_image *out);
-/* Copy the segments through a callback: dst offsets are virt - image->virt_start. */
-void elf_load(const struct elf_image *img,
-	      void (*copy)(uint64_t offset, const void *src, size_t filesz, size_t memsz));
-
-/*
- * A kernel out of a gzip file or a bzImage, in memory of its own that unpack_free() gives back; *out is NULL when
- * the data are neither. NULL, or what is wrong: the rest of a sentence. unpack.c
- */
-const char *unpack_kernel(const void *data, size_t size, void **out, size_t *out_size);
-void unpack_free(void *out, size_t out_size);
-
 /* Build dom0 from module 0 and make its vCPU 0 ready (dom0.c). Ends by boot_fail() for bad images. */
 void build_dom0(void);
 /* Give the memory of .init sections and of all modules back. The caller must not be __init, nor run on the

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/boot/elf.c
+// sources: loader/elf.c
 // runs: 300000
 /* Whatever the file holds, it is refused or its segments stay within what was announced. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "boot/boot.h"
+#include "loader/loader.h"
 #include "elf_builder.h"
 
 static uint64_t size_in_memory;
 
-static void copy(uint64_t offset, const void *src, size_t filesz, size_t memsz)
+static void copy(void *context, uint64_t offset, const void *src, size_t filesz, size_t memsz)
 {
 	static volatile uint8_t sink __attribute__((unused));
 
@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (!elf_parse(file, length, &out)) {
 		size_in_memory = out.virt_end - out.virt_start;
-		elf_load(&out, copy);
+		elf_load(&out, copy, NULL);
 	}
 	return 0;
 }

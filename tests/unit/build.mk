@@ -12,7 +12,7 @@ fuzzers := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 sanitizers := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 host-flags := -std=gnu11 -g -O1 $(warnings) -fno-strict-aliasing -ffunction-sections -fdata-sections \
-	-DUNIT_TEST -DDEBUG -Iinclude -Ihypervisor -Ipv-drivers/include -Idom0-tools -Itests/unit/include
+	-DUNIT_TEST -DDEBUG -Iinclude -I. -Ihypervisor -Ipv-drivers/include -Idom0-tools -Itests/unit/include
 UNIT_CC ?= gcc
 FUZZ_CC ?= clang
 FUZZ_RUNS_FACTOR ?= 1

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/boot/elf.c
+// sources: loader/elf.c
 /* Kernel images: a right one is understood, and each way of being wrong is named. */
 #include "unit.h"
-#include "boot/boot.h"
+#include "loader/loader.h"
 #include "elf_builder.h"
 
 static struct test_image image;
@@ -28,7 +28,7 @@ static void test_right(void **state)
 
 static char memory[0x4000];
 
-static void copy(uint64_t offset, const void *src, size_t filesz, size_t memsz)
+static void copy(void *context, uint64_t offset, const void *src, size_t filesz, size_t memsz)
 {
 	assert_true(offset + memsz <= sizeof(memory) && filesz <= memsz);
 	memcpy(memory + offset, src, filesz);
@@ -40,7 +40,7 @@ static void test_load(void **state)
 	build_image(&image);
 	assert_null(parse());
 	memset(memory, 0xff, sizeof(memory));
-	elf_load(&out, copy);
+	elf_load(&out, copy, NULL);
 	assert_int_equal(memory[31], 'x');
 	assert_int_equal(memory[32], 0);
 	assert_int_equal(memory[0x2000], 'y');

@@ -41,8 +41,10 @@ static inline size_t pack(unsigned int how, const void *data, size_t size, uint8
 					       {.id = LZMA_FILTER_LZMA2, .options = &options},
 					       {.id = LZMA_VLI_UNKNOWN}};
 
-		if (lzma_lzma_preset(&options, 6) ||
-		    lzma_stream_buffer_encode((lzma_filter *)filters, LZMA_CHECK_CRC32, NULL, data,
+		if (lzma_lzma_preset(&options, 6))
+			abort();
+		options.dict_size = 1 << 16;
+		if (lzma_stream_buffer_encode((lzma_filter *)filters, LZMA_CHECK_CRC32, NULL, data,
 					      size, to, &length, max) != LZMA_OK)
 			abort();
 	} else if (how == PACK_LZ4) {

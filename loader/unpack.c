@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Compressed kernels: gzip files (RFC 1952), and Linux's bzImage whose payload is an ELF image packed by gzip, XZ,
- * LZ4 or Zstandard. The decoders are those of the formats' authors, from Debian's source packages; they and this file
- * are dropped after boot. Also built on the host, with the system's libraries, for tests.
+ * LZ4 or Zstandard. The decoders are those of the formats' authors, from Debian's source packages, or of 7-Zip.
  *
  * Each decoder gets a buffer of just the size that the file claims, so whatever a file does, it can use no more, and
  * one that gives more or less than it claims is damaged.
  */
 #define Z_SOLO
-#include "boot/boot.h"
-#include "lib/lib.h"
-#include "mm/mm.h"
+#include "loader/loader.h"
+#include "loader/internal.h"
 #include <7zCrc.h>
 #include <Xz.h>
 #include <XzCrc64.h>
@@ -26,7 +24,7 @@ struct bytes {
 	size_t size;
 };
 
-static uint32_t __init get_u32(const uint8_t *p)
+static uint32_t get_u32(const uint8_t *p)
 {
 	uint32_t v;
 
@@ -36,17 +34,17 @@ static uint32_t __init get_u32(const uint8_t *p)
 
 /* ---- the formats: unpack all of src to exactly n bytes; NULL or the rest of a sentence ---- */
 
-static void *__init zlib_alloc(void *opaque, unsigned int items, unsigned int size)
+static void *zlib_alloc(void *opaque, unsigned int items, unsigned int size)
 {
-	return kzalloc((size_t)items * size);
+	return unpack_alloc((size_t)items * size);
 }
 
-static void __init zlib_free(void *opaque, void *p)
+static void zlib_free(void *opaque, void *p)
 {
-	kfree(p);
+	unpack_free(p);
 }
 
-static const char *__init unpack_gzip(struct bytes src, uint8_t *dst, size_t n)
+static const char *unpack_gzip(struct bytes src, uint8_t *dst, size_t n)
 {
 	z_stream z = {.zalloc = zlib_alloc, .zfree = zlib_free};
 	int rc;
@@ -67,40 +65,61 @@ static const char *__init unpack_gzip(struct bytes src, uint8_t *dst, size_t n)
 		   : "its gzip data are truncated or damaged (compressed data or checksum)";
 }
 
-static void *__init xz_alloc(ISzAllocPtr unused, size_t size)
+static void *xz_alloc(ISzAllocPtr unused, size_t size)
 {
-	return size > MAX_UNPACKED ? NULL
-				   : kzalloc(size); /* its header claims any size of dictionary */
+	return size > MAX_UNPACKED
+		   ? NULL
+		   : unpack_alloc(size); /* its header claims any size of dictionary */
 }
 
-static void __init xz_free(ISzAllocPtr unused, void *p)
+static void xz_free(ISzAllocPtr unused, void *p)
 {
-	kfree(p);
+	unpack_free(p);
 }
 
-static const char *__init unpack_xz(struct bytes src, uint8_t *dst, size_t n)
+/*
+ * A file of one block, as Linux has it, is unpacked in place. Otherwise the decoder keeps a dictionary, of which the
+ * file claims the size, beside it.
+ */
+static SRes decode_xz(struct bytes src, uint8_t *dst, size_t n, bool in_place)
 {
 	const ISzAlloc allocator = {.Alloc = xz_alloc, .Free = xz_free};
 	SizeT in = src.size, out = n;
 	ECoderStatus status;
 	CXzUnpacker xz;
-	bool whole;
+	SRes rc;
+
+	XzUnpacker_Construct(&xz, &allocator);
+	XzUnpacker_Init(&xz);
+	if (in_place)
+		XzUnpacker_SetOutBuf(&xz, dst, n);
+	rc = XzUnpacker_Code(&xz, in_place ? NULL : dst, &out, src.data, &in, true,
+			     CODER_FINISH_END, &status);
+	/* Further blocks have gone to where the first one belongs. */
+	if (in_place && xz.numTotalBlocks != 1)
+		rc = SZ_ERROR_UNSUPPORTED;
+	if (rc == SZ_OK && (!XzUnpacker_IsStreamWasFinished(&xz) || out != n || in != src.size))
+		rc = SZ_ERROR_DATA;
+	XzUnpacker_Free(&xz);
+	return rc;
+}
+
+static const char *unpack_xz(struct bytes src, uint8_t *dst, size_t n)
+{
 	SRes rc;
 
 	CrcGenerateTable();
 	Crc64GenerateTable();
-	XzUnpacker_Construct(&xz, &allocator);
-	XzUnpacker_Init(&xz);
-	rc = XzUnpacker_Code(&xz, dst, &out, src.data, &in, true, CODER_FINISH_END, &status);
-	whole = XzUnpacker_IsStreamWasFinished(&xz);
-	XzUnpacker_Free(&xz);
-	if (rc == SZ_OK && whole && out == n && in == src.size)
+	rc = decode_xz(src, dst, n, true);
+	if (rc != SZ_OK && rc != SZ_ERROR_MEM)
+		rc = decode_xz(src, dst, n, false);
+	if (rc == SZ_OK)
 		return NULL;
 	return rc == SZ_ERROR_MEM ? NO_MEMORY : "its XZ data are truncated or damaged";
 }
 
 /* The legacy frame, which Linux uses: blocks, each behind its size, that unpack to 8 MiB at the most. */
-static const char *__init unpack_lz4(struct bytes src, uint8_t *dst, size_t n)
+static const char *unpack_lz4(struct bytes src, uint8_t *dst, size_t n)
 {
 	static const char damaged[] = "its LZ4 data are truncated or damaged";
 	size_t at = 4, out = 0;
@@ -125,7 +144,7 @@ static const char *__init unpack_lz4(struct bytes src, uint8_t *dst, size_t n)
 	return out == n ? NULL : damaged;
 }
 
-static const char *__init unpack_zstd(struct bytes src, uint8_t *dst, size_t n)
+static const char *unpack_zstd(struct bytes src, uint8_t *dst, size_t n)
 {
 	ZSTD_DCtx *context = ZSTD_createDCtx();
 	size_t got;
@@ -139,21 +158,21 @@ static const char *__init unpack_zstd(struct bytes src, uint8_t *dst, size_t n)
 
 /* By the first bytes. The trailing four bytes that tell the unpacked size are gzip's own; behind the others Linux's
  * build puts them. */
-static const struct format {
+static const struct packed_format {
 	uint8_t magic[6];
 	uint8_t length;
 	uint8_t trailer;
 	const char *(*unpack)(struct bytes src, uint8_t *dst, size_t n);
-} formats[] __initdata = {
+} formats[] = {
     {{0x1f, 0x8b}, 2, 0, unpack_gzip},
     {{0xfd, '7', 'z', 'X', 'Z', 0}, 6, 4, unpack_xz},
     {{0x02, 0x21, 0x4c, 0x18}, 4, 4, unpack_lz4},
     {{0x28, 0xb5, 0x2f, 0xfd}, 4, 4, unpack_zstd},
 };
 
-static const struct format *__init find_format(struct bytes b)
+static const struct packed_format *find_format(struct bytes b)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(formats); i++)
+	for (unsigned int i = 0; i < ELEMENTS(formats); i++)
 		if (b.size >= formats[i].length &&
 		    memcmp(b.data, formats[i].magic, formats[i].length) == 0)
 			return &formats[i];
@@ -169,12 +188,12 @@ static const struct format *__init find_format(struct bytes b)
 #define PAYLOAD_LENGTH 0x24c
 #define HEADER_END     0x250
 
-static bool __init is_bzimage(struct bytes b)
+static bool is_bzimage(struct bytes b)
 {
 	return b.size >= HEADER_END && memcmp(b.data + HEADER, "HdrS", 4) == 0;
 }
 
-static const char *__init find_payload(struct bytes image, struct bytes *payload)
+static const char *find_payload(struct bytes image, struct bytes *payload)
 {
 	size_t start = ((image.data[SETUP_SECTS] ? image.data[SETUP_SECTS] : 4) + 1) * 512UL;
 	uint64_t offset = get_u32(image.data + PAYLOAD_OFFSET);
@@ -193,57 +212,48 @@ static const char *__init find_payload(struct bytes image, struct bytes *payload
 
 /* ---- both ---- */
 
-static unsigned int __init order_of(size_t bytes)
+/* What the compressed data claim, behind the checks that the decoders rely on. */
+static const char *take_claim(const struct packed_format *format, struct bytes src,
+			      struct packed *packed)
 {
-	unsigned int order = 0;
-
-	while ((PAGE_SIZE << order) < bytes)
-		order++;
-	return order;
-}
-
-static const char *__init unpack(const struct format *f, struct bytes src, void **out,
-				 size_t *out_size)
-{
-	const char *error;
 	size_t n;
 
-	if (src.size < f->length + 4U || src.size > MAX_UNPACKED)
+	if (src.size < format->length + 4U || src.size > MAX_UNPACKED)
 		return "its compressed data are truncated";
 	n = get_u32(src.data + src.size - 4);
 	if (n == 0 || n > MAX_UNPACKED)
 		return "its compressed data are damaged, empty or bigger than 1 GiB";
-	src.size -= f->trailer;
-	*out = alloc_pages(order_of(n), 0);
-	if (!*out)
-		return NO_MEMORY;
-	*out_size = n;
-	error = f->unpack(src, *out, n);
-	if (error)
-		unpack_free(*out, n);
-	return error;
+	packed->format = format;
+	packed->data = src.data;
+	packed->size = src.size - format->trailer;
+	packed->unpacked = n;
+	return NULL;
 }
 
-const char *__init unpack_kernel(const void *data, size_t size, void **out, size_t *out_size)
+const char *unpack_find(const void *data, size_t size, struct packed *packed)
 {
 	struct bytes b = {data, size};
-	const struct format *f;
+	const struct packed_format *format;
 	const char *error;
 
-	*out = NULL;
+	memset(packed, 0, sizeof(*packed));
 	if (is_bzimage(b)) {
 		error = find_payload(b, &b);
 		if (error)
 			return error;
-		f = find_format(b);
-		return f ? unpack(f, b, out, out_size)
-			 : "its bzImage is packed by something else than gzip, XZ, LZ4 or Zstandard";
+		format = find_format(b);
+		if (!format)
+			return "its bzImage is packed by something else than gzip, XZ, LZ4 or "
+			       "Zstandard";
+		return take_claim(format, b, packed);
 	}
-	f = find_format(b);
-	return f && f->unpack == unpack_gzip ? unpack(f, b, out, out_size) : NULL;
+	format = find_format(b);
+	return format && format->unpack == unpack_gzip ? take_claim(format, b, packed) : NULL;
 }
 
-void __init unpack_free(void *out, size_t out_size)
+const char *unpack(const struct packed *packed, void *to)
 {
-	free_pages_virt(out, order_of(out_size));
+	const struct bytes src = {packed->data, packed->size};
+
+	return packed->format->unpack(src, to, packed->unpacked);
 }

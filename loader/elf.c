@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * PV kernel images: ELF64 (System V ABI, x86-64 supplement) with the notes of public/elfnote.h. Nothing
- * here trusts a number of the file: each offset and size is checked against what holds it, once, before
- * it is used. Pure: built and fuzzed on the host.
- */
-#include "boot/boot.h"
-#include "lib/lib.h"
-#include "mm/layout.h"
+/* PV kernel images: ELF64 (System V ABI, x86-64 supplement) with the notes of public/elfnote.h. */
+#include "loader/loader.h"
+#include "loader/internal.h"
 #include <public/elfnote.h>
 #include <public/features.h>
 
@@ -107,7 +102,7 @@ static bool note_number(const uint8_t *desc, uint32_t size, uint64_t *value)
 
 static void note_string(const uint8_t *desc, uint32_t size, char *to, size_t max)
 {
-	size_t n = min((size_t)size, max - 1);
+	size_t n = size < max ? size : max - 1;
 
 	n = strnlen((const char *)desc, n);
 	memcpy(to, desc, n);
@@ -187,8 +182,8 @@ static const char *scan_notes(struct elf_image *img, uint64_t offset, uint64_t s
 		uint64_t name = offset + sizeof(note), desc;
 
 		memcpy(&note, img->data + offset, sizeof(note));
-		desc = name + ROUND_UP((uint64_t)note.namesz, 4);
-		if (!inside(name, ROUND_UP((uint64_t)note.namesz, 4), end) ||
+		desc = name + UP((uint64_t)note.namesz, 4);
+		if (!inside(name, UP((uint64_t)note.namesz, 4), end) ||
 		    !inside(desc, note.descsz, end))
 			return "one of its notes is truncated";
 		if (note.namesz == 4 && memcmp(img->data + name, "Xen", 4) == 0) {
@@ -199,7 +194,7 @@ static const char *scan_notes(struct elf_image *img, uint64_t offset, uint64_t s
 				return error;
 			(*found)++;
 		}
-		offset = desc + ROUND_UP((uint64_t)note.descsz, 4);
+		offset = desc + UP((uint64_t)note.descsz, 4);
 		if (offset > end)
 			break;
 	}
@@ -259,11 +254,11 @@ static const char *check_segment(struct elf_image *img, const struct elf_segment
 		return "a segment is bigger than 1 GiB";
 	if (!inside(s->offset, s->filesz, img->size))
 		return "a segment's bytes lie outside the file: truncated?";
-	if (end < start || !is_canonical(start) || !is_canonical(end - 1))
+	if (end < start || !canonical(start) || !canonical(end - 1))
 		return "a segment's addresses are not valid";
 	if (start < img->notes.virt_base)
 		return "a segment lies below the virtual base that its notes give";
-	if (end > HV_VIRT_START && start < HV_VIRT_END)
+	if (end > HYPERVISOR_VIRT_START && start < HYPERVISOR_VIRT_END)
 		return "a segment lies in the hypervisor's address range";
 	if (img->virt_end == 0 || start < img->virt_start)
 		img->virt_start = start;
@@ -336,19 +331,21 @@ static const char *check_notes(const struct elf_image *img)
 
 	if (!info->has_entry)
 		return "its notes give no entry for PV (a PVH-only kernel?)";
+	if (info->loader[0] && strcmp(info->loader, "generic") != 0)
+		return "it wants another loader than the generic one";
 	if (info->xen_version[0] && strcmp(info->xen_version, "xen-3.0") != 0)
 		return "it is made for another version of the interface than xen-3.0";
 	if (info->entry < img->virt_start || info->entry >= img->virt_end)
 		return "its entry lies outside its segments";
 	if (info->has_hypercall_page &&
-	    (!IS_ALIGNED(info->hypercall_page, PAGE_SIZE) ||
-	     info->hypercall_page < img->virt_start || info->hypercall_page >= img->virt_end ||
-	     img->virt_end - info->hypercall_page < PAGE_SIZE))
+	    (!page_aligned(info->hypercall_page) || info->hypercall_page < img->virt_start ||
+	     info->hypercall_page >= img->virt_end ||
+	     img->virt_end - info->hypercall_page < PAGE_BYTES))
 		return "its hypercall page lies outside its segments";
-	if (!IS_ALIGNED(info->virt_base, PAGE_SIZE))
+	if (!page_aligned(info->virt_base))
 		return "the virtual base of its notes is not at a page boundary";
-	if (info->has_init_p2m &&
-	    (!IS_ALIGNED(info->init_p2m, PAGE_SIZE) || !guest_range_ok(info->init_p2m, MAX_IMAGE)))
+	if (info->has_init_p2m && (!page_aligned(info->init_p2m) ||
+				   !guest_addresses(info->init_p2m, info->init_p2m + MAX_IMAGE)))
 		return "its notes put the frame list at an address that is not valid";
 	return check_features(info);
 }
@@ -372,7 +369,9 @@ const char *elf_parse(const void *data, size_t size, struct elf_image *out)
 }
 
 void elf_load(const struct elf_image *img,
-	      void (*copy)(uint64_t offset, const void *src, size_t filesz, size_t memsz))
+	      void (*copy)(void *context, uint64_t offset, const void *src, size_t filesz,
+			   size_t memsz),
+	      void *context)
 {
 	struct elf_header h;
 
@@ -382,7 +381,7 @@ void elf_load(const struct elf_image *img,
 
 		segment_get(img, &h, n, &s);
 		if (s.type == PT_LOAD && s.memsz)
-			copy(segment_virt(img, &s) - img->virt_start, img->data + s.offset,
+			copy(context, segment_virt(img, &s) - img->virt_start, img->data + s.offset,
 			     s.filesz, s.memsz);
 	}
 }
