@@ -2,6 +2,7 @@
 #include "shell.h"
 #include "control/control.h"
 #include "files/commands.h"
+#include "store/commands.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -350,5 +351,24 @@ const struct command commands[] = {
     {"sleep", "SECONDS", "wait", NULL, run_sleep, 1},
     {"threads", "", "the threads of this domain", NULL, run_threads, 0},
     {"uptime", "", "for how long the machine has been up", NULL, run_uptime, 0},
+    {"xenstore-chmod", "[-r] [-u] KEY PERM...", "set who may do what with a key of the store",
+     "A permission is a letter (n none, r read, w write, b both) and a domain's number;\n"
+     "the first is the owner's, its letter for all others. -r: and below; -u: and above.",
+     run_xenstore_chmod, LINE_SIZE},
+    {"xenstore-exists", "KEY...", "is there such a key in the store?", NULL, run_xenstore_exists,
+     LINE_SIZE},
+    {"xenstore-list", "[-p] KEY...", "the names below a key of the store", "-p: with their paths.",
+     run_xenstore_list, LINE_SIZE},
+    {"xenstore-ls", "[-f] [-p] [KEY...]", "all that is below a key of the store",
+     "-f: with paths, in place of a tree; -p: permissions too.", run_xenstore_ls, LINE_SIZE},
+    {"xenstore-read", "[-p] [-R] KEY...", "values of the store",
+     "-p: with the keys before them; -R: as they are, without \\xNN.", run_xenstore_read,
+     LINE_SIZE},
+    {"xenstore-rm", "[-t] KEY...", "remove keys of the store and all below",
+     "-t: and what is then empty above.", run_xenstore_rm, LINE_SIZE},
+    {"xenstore-watch", "[-n NR] KEY...", "show changes at or below keys of the store",
+     "-n: until so many were shown. Ctrl-C ends it.", run_xenstore_watch, LINE_SIZE},
+    {"xenstore-write", "[-R] KEY VALUE...", "set values of the store, all at once",
+     "-R: take values as they are, \\xNN too.", run_xenstore_write, LINE_SIZE},
     {NULL, NULL, NULL, NULL, NULL, 0},
 };

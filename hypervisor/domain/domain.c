@@ -108,6 +108,7 @@ struct domain *domain_create(domid_t id, unsigned int max_vcpus, bool privileged
 	d->is_privileged = privileged;
 	d->max_vcpus = max_vcpus;
 	d->shutdown_code = -1;
+	d->sched_weight = SCHED_WEIGHT_DEFAULT;
 	d->pauses = d->control_pauses = 1;
 	for (unsigned int i = 0; i < NR_WATCHDOGS; i++)
 		timer_init(&d->watchdog[i], watchdog_expired, d, 0);
@@ -276,6 +277,7 @@ static void free_domain(struct grace *g)
 	evtchn_free(d);
 	grant_destroy(d);
 	free_vcpus(d);
+	cpu_policy_free(d);
 	kfree(d);
 	domain_give_id(id);
 	send_global_virq(VIRQ_DOM_EXC);

@@ -100,6 +100,8 @@ void vcpu_reset(struct vcpu *v);
 /* Install SOFTIRQ_DOMAIN; at boot. */
 void domain_init(void);
 
+void vcpu_send_nmi(struct vcpu *v);
+
 /* Registers of v as it would go on with them: of the CPU it is current on (must be this one), or saved. */
 struct cpu_user_regs *vcpu_regs(struct vcpu *v);
 

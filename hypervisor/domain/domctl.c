@@ -14,6 +14,11 @@
 
 static spinlock_t domctl_lock;
 
+/* settscinfo, tsc_mode */
+#define TSC_MODE_DEFAULT	0
+#define TSC_MODE_ALWAYS_EMULATE 1
+#define TSC_MODE_NEVER_EMULATE	2
+
 /* ---- creation ---- */
 
 #define CDF_ACCEPTED (XEN_DOMCTL_CDF_xs_domain | XEN_DOMCTL_CDF_oos_off)
@@ -93,6 +98,7 @@ static long unpause(struct domain *d)
 	if (!d->control_pauses)
 		return -EINVAL;
 	d->control_pauses--;
+	d->creation_finished = true;
 	domain_unpause(d);
 	return 0;
 }
@@ -160,6 +166,80 @@ static long setnodeaffinity(const struct xen_domctl_nodeaffinity *op)
 	return nodes & 1 ? 0 : -EINVAL;
 }
 
+/* In the terms of Xen's scheduler credit2, which ours resembles most. */
+static long scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op, bool *copy_back)
+{
+	if (op->sched_id != XEN_SCHEDULER_CREDIT2)
+		return -EINVAL;
+	switch (op->cmd) {
+	case XEN_DOMCTL_SCHEDOP_getinfo:
+		op->u.credit2.weight = (uint16_t)d->sched_weight;
+		op->u.credit2.cap = 0;
+		*copy_back = true;
+		return 0;
+	case XEN_DOMCTL_SCHEDOP_putinfo:
+		if (op->u.credit2.cap)
+			return -EOPNOTSUPP;
+		if (op->u.credit2.weight) /* 0: as it is */
+			WRITE_ONCE(d->sched_weight, op->u.credit2.weight);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/*
+ * The TSC is always the machine's own. It can be as steady as the guest was promised only while the machine is the same,
+ * which it is: what a saved domain brings of another's frequency is refused.
+ */
+static long gettscinfo(const struct domain *d, struct xen_domctl_tsc_info *op)
+{
+	*op = (struct xen_domctl_tsc_info){.tsc_mode = d->tsc_mode,
+					   .gtsc_khz = (uint32_t)tsc_khz,
+					   .incarnation = d->tsc_incarnation,
+					   .elapsed_nsec = (uint64_t)now()};
+	return 0;
+}
+
+static long settscinfo(struct domain *d, const struct xen_domctl_tsc_info *op)
+{
+	if (d == current->domain || op->tsc_mode > TSC_MODE_NEVER_EMULATE)
+		return -EINVAL;
+	if (op->tsc_mode == TSC_MODE_ALWAYS_EMULATE ||
+	    (op->gtsc_khz && op->gtsc_khz != tsc_khz && op->tsc_mode == TSC_MODE_DEFAULT))
+		guest_log("Domain %u: its TSC is the machine's: no emulation\n", d->id);
+	d->tsc_mode = op->tsc_mode;
+	d->tsc_incarnation = op->incarnation;
+	return 0;
+}
+
+/* Devices are dom0's. To take away what a domain does not have is no error. */
+static long permission(const struct xen_domctl *op)
+{
+	bool allow;
+
+	switch (op->cmd) {
+	case XEN_DOMCTL_irq_permission:
+		allow = op->u.irq_permission.allow_access;
+		break;
+	case XEN_DOMCTL_iomem_permission:
+		if (!op->u.iomem_permission.nr_mfns ||
+		    op->u.iomem_permission.first_mfn + op->u.iomem_permission.nr_mfns - 1 <
+			op->u.iomem_permission.first_mfn)
+			return -EINVAL;
+		allow = op->u.iomem_permission.allow_access;
+		break;
+	default:
+		if (op->u.ioport_permission.first_port +
+			(uint64_t)op->u.ioport_permission.nr_ports >
+		    0x10000)
+			return -EINVAL;
+		allow = op->u.ioport_permission.allow_access;
+		break;
+	}
+	return allow ? -EOPNOTSUPP : 0;
+}
+
 /* ---- the call ---- */
 
 /* d: op->domain's; not the caller's where that would stop the caller for ever. */
@@ -202,6 +282,25 @@ static long on_domain(struct xen_domctl *op, struct domain *d, bool *copy_back)
 		op->u.address_size.size = 64;
 		*copy_back = true;
 		return 0;
+	case XEN_DOMCTL_get_cpu_policy:
+		*copy_back = true;
+		return cpu_policy_get(d, &op->u.cpu_policy);
+	case XEN_DOMCTL_set_cpu_policy:
+		*copy_back = true;
+		if (d == current->domain)
+			return -EINVAL;
+		return d->creation_finished ? -EEXIST : cpu_policy_set(d, &op->u.cpu_policy);
+	case XEN_DOMCTL_scheduler_op:
+		return scheduler_op(d, &op->u.scheduler_op, copy_back);
+	case XEN_DOMCTL_gettscinfo:
+		*copy_back = true;
+		return gettscinfo(d, &op->u.tsc_info);
+	case XEN_DOMCTL_settscinfo:
+		return settscinfo(d, &op->u.tsc_info);
+	case XEN_DOMCTL_irq_permission:
+	case XEN_DOMCTL_iomem_permission:
+	case XEN_DOMCTL_ioport_permission:
+		return permission(op);
 	case XEN_DOMCTL_setnodeaffinity:
 		return setnodeaffinity(&op->u.nodeaffinity);
 	case XEN_DOMCTL_getnodeaffinity:

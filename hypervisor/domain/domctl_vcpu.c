@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* domctl on single vCPUs: their state, where they run, what they do. */
 #include "cpu/cpu.h"
+#include "cpu/x86.h"
 #include "domain/domctl.h"
 #include "lib/bitops.h"
 #include "lib/lib.h"
@@ -165,6 +166,195 @@ static long getvcpuaffinity(struct domain *d, const struct xen_domctl_vcpuaffini
 	return rc;
 }
 
+static long sendtrigger(struct domain *d, const struct xen_domctl_sendtrigger *op)
+{
+	struct vcpu *v = find_vcpu(d, op->vcpu);
+
+	if (!v)
+		return -ESRCH;
+	switch (op->trigger) {
+	case XEN_DOMCTL_SENDTRIGGER_NMI:
+		vcpu_send_nmi(v);
+		return 0;
+	case XEN_DOMCTL_SENDTRIGGER_POWER:
+	case XEN_DOMCTL_SENDTRIGGER_SLEEP:
+		return -EINVAL; /* a PV guest has no such buttons */
+	default:
+		return -ENOSYS;
+	}
+}
+
+/* ---- state that struct vcpu_guest_context has no place for ---- */
+
+static long get_ext_context(struct domain *d, struct xen_domctl_ext_vcpucontext *op)
+{
+	const struct vcpu *v = find_vcpu(d, op->vcpu);
+
+	if (!v)
+		return -ESRCH;
+	*op = (struct xen_domctl_ext_vcpucontext){
+	    .vcpu = op->vcpu,
+	    .size = sizeof(*op),
+	    .syscall32_callback_eip = v->pv.syscall32.eip,
+	    .sysenter_callback_eip = v->pv.sysenter.eip,
+	    .syscall32_callback_cs = FLAT_KERNEL_CS,
+	    .sysenter_callback_cs = FLAT_KERNEL_CS,
+	    .syscall32_disables_events = v->pv.syscall32.mask_events,
+	    .sysenter_disables_events = v->pv.sysenter.mask_events,
+	};
+	return 0;
+}
+
+static long set_ext_context(struct domain *d, const struct xen_domctl_ext_vcpucontext *op)
+{
+	struct vcpu *v = find_vcpu(d, op->vcpu);
+
+	if (d == current->domain)
+		return -EINVAL;
+	if (!v)
+		return -ESRCH;
+	if (op->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
+	    !is_canonical(op->syscall32_callback_eip) || !is_canonical(op->sysenter_callback_eip))
+		return -EINVAL;
+	domain_pause(d);
+	v->pv.syscall32 =
+	    (struct pv_callback){op->syscall32_callback_eip, op->syscall32_disables_events};
+	v->pv.sysenter =
+	    (struct pv_callback){op->sysenter_callback_eip, op->sysenter_disables_events};
+	domain_unpause(d);
+	return 0;
+}
+
+/* What precedes the XSAVE area in the buffer: XCR0, and all that was ever set in it. */
+struct xstate_head {
+	uint64_t xcr0, accumulated;
+};
+
+static uint64_t xstate_size(void)
+{
+	return cpu_features.xcr0 ? sizeof(struct xstate_head) + cpu_features.fpu_size : 0;
+}
+
+static long getvcpuextstate(struct domain *d, struct xen_domctl_vcpuextstate *op)
+{
+	struct vcpu *v = find_vcpu(d, op->vcpu);
+	struct xstate_head head;
+	vaddr_t to = (vaddr_t)op->buffer.p;
+	long rc = 0;
+
+	if (!v)
+		return -ESRCH;
+	if (!to || (!op->size && !op->xfeature_mask)) {
+		op->size = xstate_size();
+		op->xfeature_mask = cpu_features.xcr0;
+		return 0;
+	}
+	if (v == current || op->size != xstate_size() || op->xfeature_mask != cpu_features.xcr0)
+		return -EINVAL;
+	if (!op->size)
+		return 0;
+	domain_pause(d);
+	head = (struct xstate_head){v->pv.xcr0, cpu_features.xcr0};
+	if (copy_to_guest(to, &head, sizeof(head)) ||
+	    copy_to_guest(to + sizeof(head), v->fpu, cpu_features.fpu_size))
+		rc = -EFAULT;
+	domain_unpause(d);
+	return rc;
+}
+
+/* Contents that the CPU does not take become the initial state when they are to be loaded (cpu/fpu.c). */
+static long setvcpuextstate(struct domain *d, const struct xen_domctl_vcpuextstate *op)
+{
+	struct vcpu *v = find_vcpu(d, op->vcpu);
+	vaddr_t from = (vaddr_t)op->buffer.p;
+	struct xstate_head head;
+	void *area;
+
+	if (d == current->domain || op->size < sizeof(head) || op->size > xstate_size())
+		return -EINVAL;
+	if (!v)
+		return -ESRCH;
+	if (copy_from_guest(&head, from, sizeof(head)))
+		return -EFAULT;
+	if (!pv_xcr0_ok(head.xcr0) || (head.accumulated & ~cpu_features.xcr0))
+		return -EINVAL;
+	/* Only what the domain has gone beyond the legacy state has an area. */
+	area = kzalloc(cpu_features.fpu_size);
+	if (!area)
+		return -ENOMEM;
+	fpu_init_state(area);
+	if (copy_from_guest(area, from + sizeof(head), op->size - sizeof(head))) {
+		kfree(area);
+		return -EFAULT;
+	}
+	domain_pause(d);
+	v->pv.xcr0 = head.xcr0;
+	memcpy(v->fpu, area, cpu_features.fpu_size);
+	domain_unpause(d);
+	kfree(area);
+	return 0;
+}
+
+/* There is one that a guest can set and that is not elsewhere. */
+static long get_vcpu_msrs(struct domain *d, struct xen_domctl_vcpu_msrs *op)
+{
+	const struct vcpu *v = find_vcpu(d, op->vcpu);
+	struct xen_domctl_vcpu_msr msr = {.index = MSR_TSC_AUX};
+	vaddr_t to = (vaddr_t)op->msrs.p;
+	uint32_t room = op->msr_count;
+
+	if (v == current)
+		return -EINVAL;
+	if (!v)
+		return -ESRCH;
+	op->msr_count = !to || v->pv.tsc_aux ? 1 : 0;
+	if (!to || !op->msr_count)
+		return 0;
+	msr.value = v->pv.tsc_aux;
+	if (room < 1)
+		return -ENOBUFS;
+	return copy_to_guest(to, &msr, sizeof(msr)) ? -EFAULT : 0;
+}
+
+static bool set_msr(struct vcpu *v, const struct xen_domctl_vcpu_msr *msr)
+{
+	if (msr->reserved)
+		return false;
+	if (msr->index != MSR_TSC_AUX)
+		return msr->value == 0; /* of those that are 0 here for ever */
+	if (msr->value > UINT32_MAX || (msr->value && !cpu_features.rdtscp))
+		return false;
+	v->pv.tsc_aux = (uint32_t)msr->value;
+	return true;
+}
+
+#define MSRS_MAX 64
+
+/* msr_count: how many were set, if one could not be. */
+static long set_vcpu_msrs(struct domain *d, struct xen_domctl_vcpu_msrs *op)
+{
+	struct vcpu *v = find_vcpu(d, op->vcpu);
+	struct xen_domctl_vcpu_msr msr;
+	uint32_t i;
+	long rc = 0;
+
+	if (d == current->domain || op->msr_count > MSRS_MAX)
+		return -EINVAL;
+	if (!v)
+		return -ESRCH;
+	domain_pause(d);
+	for (i = 0; i < op->msr_count && !rc; i++) {
+		if (copy_from_guest(&msr, (vaddr_t)op->msrs.p + i * sizeof(msr), sizeof(msr)))
+			rc = -EFAULT;
+		else if (!set_msr(v, &msr))
+			rc = -EINVAL;
+	}
+	domain_unpause(d);
+	if (rc)
+		op->msr_count = i - 1;
+	return rc;
+}
+
 /* ---- the calls ---- */
 
 bool is_vcpu_op(uint32_t cmd)
@@ -175,6 +365,13 @@ bool is_vcpu_op(uint32_t cmd)
 	case XEN_DOMCTL_getvcpuinfo:
 	case XEN_DOMCTL_setvcpuaffinity:
 	case XEN_DOMCTL_getvcpuaffinity:
+	case XEN_DOMCTL_sendtrigger:
+	case XEN_DOMCTL_get_ext_vcpucontext:
+	case XEN_DOMCTL_set_ext_vcpucontext:
+	case XEN_DOMCTL_getvcpuextstate:
+	case XEN_DOMCTL_setvcpuextstate:
+	case XEN_DOMCTL_get_vcpu_msrs:
+	case XEN_DOMCTL_set_vcpu_msrs:
 		return true;
 	default:
 		return false;
@@ -195,6 +392,24 @@ long vcpu_domctl(struct xen_domctl *op, struct domain *d, bool *copy_back)
 		return setvcpuaffinity(d, &op->u.vcpuaffinity);
 	case XEN_DOMCTL_getvcpuaffinity:
 		return getvcpuaffinity(d, &op->u.vcpuaffinity);
+	case XEN_DOMCTL_sendtrigger:
+		return sendtrigger(d, &op->u.sendtrigger);
+	case XEN_DOMCTL_get_ext_vcpucontext:
+		*copy_back = true;
+		return get_ext_context(d, &op->u.ext_vcpucontext);
+	case XEN_DOMCTL_set_ext_vcpucontext:
+		return set_ext_context(d, &op->u.ext_vcpucontext);
+	case XEN_DOMCTL_getvcpuextstate:
+		*copy_back = true;
+		return getvcpuextstate(d, &op->u.vcpuextstate);
+	case XEN_DOMCTL_setvcpuextstate:
+		return setvcpuextstate(d, &op->u.vcpuextstate);
+	case XEN_DOMCTL_get_vcpu_msrs:
+		*copy_back = true;
+		return get_vcpu_msrs(d, &op->u.vcpu_msrs);
+	case XEN_DOMCTL_set_vcpu_msrs:
+		*copy_back = true;
+		return set_vcpu_msrs(d, &op->u.vcpu_msrs);
 	default:
 		return -ENOSYS;
 	}

@@ -296,6 +296,9 @@ struct domain {
 	uint32_t ssidref;
 	bool is_xs_domain;
 	bool debugger; /* setdebugging */
+	uint32_t tsc_mode, tsc_incarnation;
+	bool creation_finished;	       /* it was unpaused: its processor is what it is now */
+	struct cpu_policy *cpu_policy; /* pv/cpu_policy.c; NULL: the default */
 
 	struct shared_info
 	    *shared_info; /* a frame of the domain, in the direct map; NULL in its end */
@@ -310,6 +313,8 @@ struct domain {
 	spinlock_t watchdog_lock;
 	uint32_t watchdogs;
 	struct timer watchdog[NR_WATCHDOGS];
+
+	unsigned int sched_weight; /* sched/sched.h */
 
 	struct domain_mm mm;
 	struct domain_grant grant;

@@ -91,7 +91,7 @@ static long get_runstate(struct vcpu *v, vaddr_t arg)
 	return copy_to_guest(arg, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
-static long send_nmi(struct vcpu *v)
+void vcpu_send_nmi(struct vcpu *v)
 {
 	WRITE_ONCE(v->pv.nmi_pending, true);
 	/* Wakes or kicks v as an event does; the exit path looks for the NMI first. */
@@ -99,7 +99,6 @@ static long send_nmi(struct vcpu *v)
 		vcpu_pause_flag_clear(v, VPF_BLOCKED);
 	else if (v != current && READ_ONCE(v->sched.running))
 		apic_send_ipi(READ_ONCE(v->sched.cpu), VECTOR_KICK);
-	return 0;
 }
 
 long do_vcpu_op(unsigned int cmd, unsigned int vcpuid, vaddr_t arg)
@@ -137,7 +136,8 @@ long do_vcpu_op(unsigned int cmd, unsigned int vcpuid, vaddr_t arg)
 	case VCPUOP_register_vcpu_info:
 		return register_vcpu_info(v, arg);
 	case VCPUOP_send_nmi:
-		return send_nmi(v);
+		vcpu_send_nmi(v);
+		return 0;
 	default:
 		rc = vcpu_timer_op(cmd, v, arg);
 		if (rc == -ENOSYS && !test_and_set_bit(cmd & 63, &told))

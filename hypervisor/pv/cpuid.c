@@ -24,6 +24,7 @@ enum { EAX, EBX, ECX, EDX };
 /* Leaf 1 */
 #define SHOWN_1C	  0xf6d83203
 #define SHOWN_1D	  0x0f89cbf5
+#define XSAVE		  (1U << 26)
 #define OSXSAVE		  (1U << 27)
 #define HYPERVISOR	  (1U << 31)
 #define AVX_1C		  (1U << 12 | 1U << 28 | 1U << 29)
@@ -65,15 +66,14 @@ static bool has_avx512(void)
 	return (cpu_features.xcr0 & XCR0_AVX512) == XCR0_AVX512;
 }
 
-static void leaf_1(const struct vcpu *v, uint32_t out[4])
+static void leaf_1(uint32_t out[4])
 {
-	out[EBX] = (out[EBX] & CLFLUSH_AND_BRAND) | (v->id * 2) << 24;
+	out[EBX] &= CLFLUSH_AND_BRAND;
 	out[ECX] &= SHOWN_1C;
 	out[EDX] &= SHOWN_1D;
+	out[ECX] &= ~OSXSAVE;
 	if (!cpu_features.xsave)
 		out[ECX] &= ~XSAVE_1C;
-	else
-		out[ECX] |= OSXSAVE;
 	if (!has_avx())
 		out[ECX] &= ~AVX_1C;
 	out[ECX] |= HYPERVISOR;
@@ -137,7 +137,7 @@ static void leaf_d(uint32_t sub, uint32_t out[4])
 	}
 }
 
-static void basic_leaf(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
+static void basic_leaf(uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
 	cpuid(leaf, sub, out);
 	switch (leaf) {
@@ -145,7 +145,7 @@ static void basic_leaf(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32
 		out[EAX] = min(out[EAX], (uint32_t)MAX_BASIC_LEAF);
 		break;
 	case 1:
-		leaf_1(v, out);
+		leaf_1(out);
 		break;
 	case 2: /* caches */
 		break;
@@ -245,13 +245,28 @@ static void hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_t sub, u
 	}
 }
 
-void pv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
+bool pv_cpuid_default(uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
 	if (leaf <= min(cpu_features.max_leaf, (uint32_t)MAX_BASIC_LEAF))
-		basic_leaf(v, leaf, sub, out);
+		basic_leaf(leaf, sub, out);
 	else if (leaf >= 0x80000000 &&
 		 leaf <= min(cpu_features.max_ext_leaf, (uint32_t)MAX_EXTENDED_LEAF))
 		extended_leaf(leaf, out);
 	else
+		return false;
+	return true;
+}
+
+void pv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+	if (!pv_cpuid_default(leaf, sub, out)) {
 		hypervisor_leaf(v, leaf, sub, out);
+		return;
+	}
+	cpu_policy_apply(v->domain, leaf, sub, out);
+	if (leaf == 1) {
+		out[EBX] = (out[EBX] & CLFLUSH_AND_BRAND) | (v->id * 2) << 24;
+		if (out[ECX] & XSAVE)
+			out[ECX] |= OSXSAVE;
+	}
 }

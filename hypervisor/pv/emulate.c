@@ -229,7 +229,7 @@ static bool read_debugreg(const struct vcpu *v, unsigned int nr, uint64_t *value
 }
 
 /* SDM 1 13.3: which sets of states may be enabled. */
-static bool xcr0_valid(uint64_t xcr0)
+bool pv_xcr0_ok(uint64_t xcr0)
 {
 	if (xcr0 & ~cpu_features.xcr0 || !(xcr0 & XCR0_X87))
 		return false;
@@ -244,7 +244,7 @@ static bool xsetbv(struct vcpu *v, const struct cpu_user_regs *regs)
 {
 	uint64_t value = get_edx_eax(regs);
 
-	if (!cpu_features.xsave || (uint32_t)regs->rcx != 0 || !xcr0_valid(value))
+	if (!cpu_features.xsave || (uint32_t)regs->rcx != 0 || !pv_xcr0_ok(value))
 		return false;
 	v->pv.xcr0 = value;
 	__asm__ volatile("xsetbv" ::"a"((uint32_t)value), "d"((uint32_t)(value >> 32)), "c"(0));

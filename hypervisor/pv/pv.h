@@ -57,12 +57,32 @@ bool pv_emulate_privileged(struct cpu_user_regs *regs);
 bool pv_emulate_forced(struct cpu_user_regs *regs);
 /* CPUID as a guest may see it. */
 void pv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+/* The same as far as it does not depend on who asks: what a domain gets at most. False: no leaf of the CPU's. */
+bool pv_cpuid_default(uint32_t leaf, uint32_t sub, uint32_t out[4]);
+
+/* ---- processor policies (cpu_policy.c): what the tools are told and set of CPUID ---- */
+/* What was set for d in place of the default. */
+void cpu_policy_apply(const struct domain *d, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+void cpu_policy_free(struct domain *d);
+struct xen_sysctl_cpu_policy;
+struct xen_sysctl_cpu_featureset;
+struct xen_domctl_cpu_policy;
+long cpu_policy_of_machine(struct xen_sysctl_cpu_policy *op);
+long cpu_policy_features(struct xen_sysctl_cpu_featureset *op);
+long cpu_policy_get(const struct domain *d, struct xen_domctl_cpu_policy *op);
+/* -EINVAL: more than the machine has; op tells which leaf or register. d is paused. */
+long cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *op);
+/* The first n words of the host's features, in the order of the tools' sets. */
+void host_features(uint32_t *words, unsigned int n);
 
 /* May a guest have these in its debug registers (0 to 3 and 7; 6 is made to fit)? */
 bool pv_debugregs_ok(const uint64_t dr[8]);
 
 /* All of d's vm_assist at once: bits per VMASST_TYPE_*, those that there are. */
 void pv_set_vm_assist(struct domain *d, uint64_t types);
+
+/* May a guest have this in XCR0? */
+bool pv_xcr0_ok(uint64_t xcr0);
 
 /* State of a vCPU whose kernel has set nothing. */
 void vcpu_pv_init(struct vcpu *v);

@@ -32,6 +32,7 @@ struct run_queue {
 	struct vcpu *running;
 	uint64_t min_vruntime; /* least of those that run or wait here; never goes back */
 	struct timer slice;
+	stime_t idle_since, idle_time; /* since: while the running one is the idle vCPU */
 };
 
 DEFINE_PER_CPU(struct run_queue, rq); /* not static: the host's test places its copies */
@@ -96,6 +97,14 @@ static struct vcpu *first(struct run_queue *q)
 	return list_empty(&q->queue) ? NULL : list_entry(q->queue.next, struct vcpu, sched.queue);
 }
 
+/* Time as it counts for v. */
+static uint64_t weighted(const struct vcpu *v, uint64_t ns)
+{
+	unsigned int weight = READ_ONCE(v->domain->sched_weight);
+
+	return likely(weight == SCHED_WEIGHT_DEFAULT) ? ns : ns * SCHED_WEIGHT_DEFAULT / weight;
+}
+
 /* Charge the running vCPU for the time since it was last charged. */
 static void charge(struct run_queue *q, stime_t t)
 {
@@ -105,7 +114,7 @@ static void charge(struct run_queue *q, stime_t t)
 	if (v->is_idle)
 		return;
 	if (t > v->sched.started) { /* clocks of two CPUs may differ a little */
-		v->sched.vruntime += (uint64_t)(t - v->sched.started);
+		v->sched.vruntime += weighted(v, (uint64_t)(t - v->sched.started));
 		v->sched.started = t;
 	}
 	least = next ? min(next->sched.vruntime, v->sched.vruntime) : v->sched.vruntime;
@@ -398,6 +407,10 @@ static void schedule(void)
 			next->sched.started = t;
 			runstate_change(next, VCPU_RUNNING, t);
 		}
+		if (prev->is_idle)
+			q->idle_time += t - q->idle_since;
+		else if (next->is_idle)
+			q->idle_since = t;
 		next->sched.running = true;
 		q->running = next;
 	}
@@ -413,6 +426,19 @@ static void schedule(void)
 	spin_unlock(&q->lock);
 	if (next != prev)
 		enter(q, prev, next);
+}
+
+stime_t sched_idle_time(unsigned int cpu)
+{
+	struct run_queue *q = &per_cpu(rq, cpu);
+	stime_t sum;
+
+	spin_lock(&q->lock);
+	sum = q->idle_time;
+	if (q->running->is_idle)
+		sum += now() - q->idle_since;
+	spin_unlock(&q->lock);
+	return sum;
 }
 
 static void slice_over(void *data)

@@ -25,6 +25,10 @@ void sched_yield(void);
  */
 void sched_set_affinity(struct vcpu *v, cpumask_t cpus);
 void sched_set_soft_affinity(struct vcpu *v, cpumask_t cpus);
+/* Nanoseconds that a CPU has run nobody. */
+stime_t sched_idle_time(unsigned int cpu);
+/* Shares of CPU time are in the ratio of weights, SCHED_WEIGHT_DEFAULT if not set; 1 to 65535. */
+#define SCHED_WEIGHT_DEFAULT 256
 /* The idle loop: never returns; runs on the idle vCPU's stack. */
 void idle_loop(void) __attribute__((noreturn));
 

@@ -12,7 +12,7 @@ $(test-guest-objects)/%.o: tests/guests/%.c $(BUILD)/flags-pv-drivers
 	$(Q)$(CC) $(pv-drivers-flags) -MMD -MP -c $< -o $@
 
 $(test-guests): $(BUILD)/tests/guests/%: $(test-guest-objects)/%/main.o $(test-guest-objects)/test.o \
-		$(test-guest-objects)/child.o \
+		$(test-guest-objects)/child.o $(test-guest-objects)/twin.o \
 		$(BUILD)/pv-drivers/libpv-drivers.a $(BUILD)/guest/libguest.a $(guest-lds)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)

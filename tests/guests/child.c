@@ -1,440 +1,83 @@
 /* SPDX-License-Identifier: MIT */
 #include "child.h"
-#include "test.h"
-#include <public/elfnote.h>
-#include <public/grant_table.h>
-#include <public/io/console.h>
-#include <elf.h>
 
-#define MAX_VCPUS    8
-#define ENTRIES	     512
-#define CONSOLE_SIZE 2048
-#define PATIENCE     (30 * NSEC_PER_SEC)
+struct xen_domctl domctl_op;
+struct xen_sysctl sysctl_op;
 
-/* One task at a time: `asked` counts up when there is a new one, `done` follows. */
-struct child_page {
-	volatile unsigned int asked, done;
-	volatile int trap; /* of the last task; -1: none */
-	child_function *volatile function;
-	volatile long argument[4], result;
-	volatile unsigned long rip, address; /* of the trap */
-};
-
-/* ---- control ---- */
-
-long child_domctl(unsigned int cmd, domid_t id, struct xen_domctl *op)
+long domctl(uint32_t cmd, domid_t domain)
 {
-	op->cmd = cmd;
-	op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-	op->domain = id;
-	return hypercall_domctl(op);
+	domctl_op.cmd = cmd;
+	domctl_op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+	domctl_op.domain = domain;
+	return hypercall_domctl(&domctl_op);
 }
 
-long child_mmu_update(domid_t id, uint64_t ptr, uint64_t value)
+long sysctl(uint32_t cmd)
 {
-	struct mmu_update update = {.ptr = ptr, .val = value};
-
-	return hypercall_mmu_update(&update, 1, NULL, id);
+	sysctl_op.cmd = cmd;
+	sysctl_op.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+	return hypercall_sysctl(&sysctl_op);
 }
 
-long child_mmuext(domid_t id, unsigned int cmd, unsigned long arg1, unsigned long arg2)
+void child_arguments(unsigned int vcpus)
 {
-	struct mmuext_op op = {.cmd = cmd, .arg1.linear_addr = arg1};
-
-	op.arg2.src_mfn = arg2;
-	return hypercall_mmuext_op(&op, 1, NULL, id);
+	memset(&domctl_op, 0, sizeof(domctl_op));
+	domctl_op.u.createdomain.max_vcpus = vcpus;
+	domctl_op.u.createdomain.max_evtchn_port = 1023;
+	domctl_op.u.createdomain.max_grant_frames = -1;
+	domctl_op.u.createdomain.max_maptrack_frames = -1;
+	domctl_op.u.createdomain.grant_opts = 2;
 }
 
-bool child_exists(domid_t id, struct xen_domctl_getdomaininfo *info)
+long child_create(unsigned int vcpus)
 {
-	struct xen_domctl op = {0};
+	long rc;
+	domid_t domain;
 
-	/* It tells about the next one if there is none. */
-	if (child_domctl(XEN_DOMCTL_getdomaininfo, id, &op) || op.domain != id)
-		return false;
-	if (info)
-		*info = op.u.getdomaininfo;
-	return true;
+	child_arguments(vcpus);
+	rc = domctl(XEN_DOMCTL_createdomain, 0);
+	if (rc)
+		return rc;
+	domain = domctl_op.domain;
+	domctl_op.u.max_vcpus.max = vcpus;
+	rc = domctl(XEN_DOMCTL_max_vcpus, domain);
+	return rc ? rc : domain;
 }
 
-void *child_map(const struct child *child, unsigned long pfn, unsigned long count, uint64_t flags,
-		long *error)
+bool child_exists(domid_t domain)
 {
-	return frames_map_list((const xen_pfn_t *)&child->frames[pfn], count, flags, child->id,
-			       NULL, error);
+	return domctl(XEN_DOMCTL_getdomaininfo, domain) == 0 && domctl_op.domain == domain;
 }
 
-/* ---- building ---- */
-
-/* Where things are in the new domain, as page numbers. */
-struct plan {
-	unsigned long list, list_pages, info, page, console, tables, nr_tables, end;
-};
-
-static const Elf64_Ehdr *image(void)
+bool child_wait_gone(domid_t domain)
 {
-	const Elf64_Ehdr *elf = (const Elf64_Ehdr *)start_info->mod_start;
+	uint64_t end = clock_now() + 1000000000;
 
-	if (!start_info->mod_len || memcmp(elf->e_ident, ELFMAG, SELFMAG))
-		panic("the guest's own image is not its module");
-	return elf;
-}
-
-static const Elf64_Phdr *segments(const Elf64_Ehdr *elf)
-{
-	return (const Elf64_Phdr *)((const char *)elf + elf->e_phoff);
-}
-
-static unsigned long pages_of(unsigned long bytes)
-{
-	return (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
-}
-
-static struct plan make_plan(unsigned long pages)
-{
-	const Elf64_Ehdr *elf = image();
-	struct plan plan = {0};
-
-	for (unsigned int i = 0; i < elf->e_phnum; i++) {
-		const Elf64_Phdr *segment = &segments(elf)[i];
-
-		if (segment->p_type == PT_LOAD)
-			plan.list = pages_of(segment->p_vaddr + segment->p_memsz - VIRT_BASE);
-	}
-	plan.list_pages = pages_of(pages * sizeof(unsigned long));
-	plan.info = plan.list + plan.list_pages;
-	plan.page = plan.info + 1;
-	plan.console = plan.page + 1;
-	plan.tables = plan.console + 1;
-	/* A table for each level above the first, and what maps everything up to the end of the next 2 MiB. */
-	plan.nr_tables = 3 + (plan.tables + 64) / ENTRIES + 1;
-	plan.end = plan.tables + plan.nr_tables;
-	return plan;
-}
-
-static void must(long error, const char *what)
-{
-	if (error)
-		panic("%s: error %ld", what, error);
-}
-
-/* A run of its pages, to be filled. */
-static void *open_pages(const struct child *child, unsigned long pfn, unsigned long count)
-{
-	long error = 0;
-	void *pages = child_map(child, pfn, count, PTE_DATA, &error);
-
-	if (!pages)
-		panic("cannot map pages %lu to %lu of domain %u: error %ld", pfn, pfn + count,
-		      child->id, error);
-	return pages;
-}
-
-static void load_image(const struct child *child, const struct plan *plan)
-{
-	const Elf64_Ehdr *elf = image();
-	char *pages = open_pages(child, 0, plan->list);
-	struct xen_domctl op = {0};
-	unsigned long page = (unsigned long)hypercall_page - VIRT_BASE;
-
-	for (unsigned int i = 0; i < elf->e_phnum; i++) {
-		const Elf64_Phdr *segment = &segments(elf)[i];
-
-		if (segment->p_type == PT_LOAD)
-			memcpy(pages + segment->p_vaddr - VIRT_BASE,
-			       (const char *)elf + segment->p_offset, segment->p_filesz);
-	}
-	frames_unmap(pages, plan->list);
-	op.u.hypercall_init.gmfn = child->frames[page / PAGE_SIZE];
-	must(child_domctl(XEN_DOMCTL_hypercall_init, child->id, &op), "hypercall_init");
-}
-
-/* Every page of the tables is mapped read-only, as the hypervisor wants it. */
-static void fill_tables(const struct child *child, const struct plan *plan)
-{
-	uint64_t(*table)[ENTRIES] = open_pages(child, plan->tables, plan->nr_tables);
-	const unsigned long *frame = &child->frames[plan->tables];
-	unsigned long level1 = plan->nr_tables - 3;
-
-	memset(table, 0, plan->nr_tables * PAGE_SIZE);
-	table[0][511] = pte_make(frame[1], PTE_TABLE);
-	table[1][510] = pte_make(frame[2], PTE_TABLE);
-	for (unsigned long i = 0; i < level1; i++)
-		table[2][i] = pte_make(frame[3 + i], PTE_TABLE);
-	for (unsigned long pfn = 0; pfn < level1 * ENTRIES && pfn < child->pages; pfn++) {
-		bool is_table = pfn >= plan->tables && pfn < plan->end;
-
-		table[3 + pfn / ENTRIES][pfn % ENTRIES] =
-		    pte_make(child->frames[pfn], is_table ? PTE_READ_ONLY : PTE_DATA);
-	}
-	frames_unmap(table, plan->nr_tables);
-	must(child_mmuext(child->id, MMUEXT_PIN_L4_TABLE, frame[0], 0), "pinning the child's root");
-}
-
-static void fill_info(const struct child *child, const struct plan *plan)
-{
-	char *pages = open_pages(child, plan->list, plan->list_pages + 3);
-	struct start_info *info = (struct start_info *)(pages + plan->list_pages * PAGE_SIZE);
-	struct xen_domctl_getdomaininfo about;
-
-	memset(pages, 0, (plan->list_pages + 3) * PAGE_SIZE);
-	memcpy(pages, child->frames, child->pages * sizeof(unsigned long));
-	if (!child_exists(child->id, &about))
-		panic("the child is not there");
-	memcpy(info->magic, "xen-3.0-x86_64", sizeof("xen-3.0-x86_64"));
-	info->nr_pages = child->pages;
-	info->shared_info = about.shared_info_frame << PAGE_SHIFT;
-	info->store_mfn = child->frames[plan->page];
-	info->console.domU.mfn = child->frames[plan->console];
-	info->pt_base = (unsigned long)pfn_to_virt(plan->tables);
-	info->nr_pt_frames = plan->nr_tables;
-	info->mfn_list = (unsigned long)pfn_to_virt(plan->list);
-	frames_unmap(pages, plan->list_pages + 3);
-}
-
-static void set_context(const struct child *child, const struct plan *plan)
-{
-	struct vcpu_guest_context *context = pages_alloc(2);
-	struct xen_domctl op = {0};
-
-	memset(context, 0, 2 * PAGE_SIZE);
-	context->flags = VGCF_in_kernel | VGCF_online;
-	context->user_regs.rip = image()->e_entry;
-	context->user_regs.rsp = (unsigned long)pfn_to_virt(plan->end);
-	context->user_regs.rsi = (unsigned long)pfn_to_virt(plan->info);
-	context->user_regs.rflags = 1 << 9;
-	context->user_regs.cs = FLAT_KERNEL_CS;
-	context->user_regs.ss = FLAT_KERNEL_SS;
-	context->kernel_ss = FLAT_KERNEL_SS;
-	context->kernel_sp = (unsigned long)pfn_to_virt(plan->end);
-	context->ctrlreg[3] = child->frames[plan->tables] << PAGE_SHIFT;
-	op.u.vcpucontext.vcpu = 0;
-	op.u.vcpucontext.ctxt.p = context;
-	must(child_domctl(XEN_DOMCTL_setvcpucontext, child->id, &op), "setvcpucontext");
-	pages_free(context, 2);
-}
-
-static long get_memory(struct child *child)
-{
-	struct xen_domctl op = {.u.max_mem.max_memkb = child->pages * 4};
-	struct xen_memory_reservation r = {.nr_extents = child->pages, .domid = child->id};
-	long error = child_domctl(XEN_DOMCTL_max_mem, child->id, &op);
-
-	for (unsigned long pfn = 0; pfn < child->pages; pfn++)
-		child->frames[pfn] = pfn;
-	r.extent_start.p = (xen_pfn_t *)child->frames;
-	if (!error && hypercall_memory_op(XENMEM_populate_physmap, &r) != (long)child->pages)
-		error = -ENOMEM;
-	return error;
-}
-
-static long create(struct child *child, unsigned int vcpus)
-{
-	struct xen_domctl op = {.u.createdomain = {.max_vcpus = vcpus,
-						   .max_evtchn_port = 1023,
-						   .max_grant_frames = -1,
-						   .max_maptrack_frames = -1,
-						   .grant_opts = 2}};
-	long error = child_domctl(XEN_DOMCTL_createdomain, 0, &op);
-
-	if (error)
-		return error;
-	child->id = op.domain;
-	op = (struct xen_domctl){.u.max_vcpus.max = vcpus};
-	return child_domctl(XEN_DOMCTL_max_vcpus, child->id, &op);
-}
-
-static unsigned long list_pages(const struct child *child)
-{
-	return pages_of(child->pages * sizeof(unsigned long));
-}
-
-long child_create(struct child *child, unsigned long pages, unsigned int vcpus)
-{
-	struct plan plan = make_plan(pages);
-	long error;
-
-	if (plan.end + 64 > pages || vcpus > MAX_VCPUS)
-		panic("a child of %lu pages is too small for this guest", pages);
-	*child = (struct child){.pages = pages, .pt_first = plan.tables};
-	child->frames = pages_alloc(list_pages(child));
-	if (!child->frames)
-		return -ENOMEM;
-	error = create(child, vcpus);
-	if (!error)
-		error = get_memory(child);
-	if (error) {
-		if (child->id)
-			child_destroy(child, true);
-		else
-			child_forget(child);
-		return error;
-	}
-	load_image(child, &plan);
-	fill_info(child, &plan);
-	fill_tables(child, &plan);
-	set_context(child, &plan);
-	child->page = open_pages(child, plan.page, 1);
-	child->console = open_pages(child, plan.console, 1);
-	return 0;
-}
-
-/* ---- talking ---- */
-
-void child_console(struct child *child)
-{
-	struct xencons_interface *ring = child->console;
-	char text[128];
-	size_t length = 0;
-
-	if (!ring)
-		return;
-	while (ring->out_cons != ring->out_prod) {
-		char c = ring->out[ring->out_cons % sizeof(ring->out)];
-
-		ring->out_cons++;
-		if (c == '\r')
-			continue;
-		text[length++] = c;
-		if (length < sizeof(text) && c != '\n')
-			continue;
-		console_write(text, length);
-		length = 0;
-	}
-	if (length)
-		console_write(text, length);
-}
-
-bool child_is_done(const struct child *child)
-{
-	return child->page->done == child->page->asked;
-}
-
-void child_begin(struct child *child, child_function *function, long a, long b, long c, long d)
-{
-	child->page->function = function;
-	child->page->argument[0] = a;
-	child->page->argument[1] = b;
-	child->page->argument[2] = c;
-	child->page->argument[3] = d;
-	__atomic_store_n(&child->page->asked, child->page->asked + 1, __ATOMIC_SEQ_CST);
-}
-
-static bool wait_done(struct child *child)
-{
-	uint64_t end = clock_now() + PATIENCE;
-
-	while (!child_is_done(child)) {
-		child_console(child);
+	while (child_exists(domain))
 		if (clock_now() > end)
 			return false;
-		hypercall_sched_op(SCHEDOP_yield, NULL);
-	}
-	child_console(child);
 	return true;
 }
 
-long child_wait(struct child *child)
+bool child_destroy(domid_t domain)
 {
-	if (!wait_done(child)) {
-		test_expect(__LINE__, "the child answers", 0, 1);
-		return -1;
-	}
-	if (child->page->trap < 0)
-		return child->page->result;
-	printk("child: trap %d at %#lx, address %#lx\n", child->page->trap, child->page->rip,
-	       child->page->address);
-	test_expect(__LINE__, "trap in the child", child->page->trap, -1);
-	return -1;
+	return domctl(XEN_DOMCTL_destroydomain, domain) == 0 && child_wait_gone(domain);
 }
 
-long child_call(struct child *child, child_function *function, long a, long b, long c, long d)
+uint64_t free_bytes(void)
 {
-	child_begin(child, function, a, b, c, d);
-	return child_wait(child);
+	EXPECT(sysctl(XEN_SYSCTL_availheap), 0);
+	return sysctl_op.u.availheap.avail_bytes;
 }
 
-/* ---- life and death ---- */
-
-bool child_start(struct child *child)
+bool free_bytes_again(uint64_t before)
 {
-	struct xen_domctl op = {0};
+	uint64_t end = clock_now() + 1000000000, now;
 
-	/* Its main function does a task of no meaning first. */
-	child->page->asked = 1;
-	if (child_domctl(XEN_DOMCTL_unpausedomain, child->id, &op))
-		return false;
-	return wait_done(child);
-}
-
-void child_make(struct child *child)
-{
-	long error = child_create(child, 1024, 1);
-
-	if (error)
-		panic("cannot make a child: error %ld", error);
-	if (!child_start(child))
-		panic("the child does not start");
-}
-
-void child_forget(struct child *child)
-{
-	if (child->page)
-		frames_unmap(child->page, 1);
-	if (child->console)
-		frames_unmap(child->console, 1);
-	if (child->frames)
-		pages_free(child->frames, list_pages(child));
-	child->page = child->console = NULL;
-	child->frames = NULL;
-}
-
-long child_destroy(struct child *child, bool wait)
-{
-	struct xen_domctl op = {0};
-	uint64_t end = clock_now() + PATIENCE;
-	long error;
-
-	child_console(child);
-	error = child_domctl(XEN_DOMCTL_destroydomain, child->id, &op);
-	child_forget(child);
-	while (!error && wait && child_exists(child->id, NULL)) {
-		hypercall_sched_op(SCHEDOP_yield, NULL);
-		if (clock_now() > end)
-			error = -EBUSY;
-	}
-	return error;
-}
-
-/* ---- in the child ---- */
-
-static struct child_page *here;
-
-static void do_task(void *unused)
-{
-	here->result = here->function(here->argument[0], here->argument[1], here->argument[2],
-				      here->argument[3]);
-}
-
-_Noreturn void child_main(void)
-{
-	struct trap_frame frame;
-
-	here = mfn_to_virt(start_info->store_mfn);
-	here->done = 1;
-	for (;;) {
-		unsigned int asked = __atomic_load_n(&here->asked, __ATOMIC_SEQ_CST);
-
-		if (asked == here->done) {
-			hypercall_sched_op(SCHEDOP_yield, NULL);
-			continue;
-		}
-		here->trap = trap_catch(do_task, NULL, &frame);
-		if (here->trap >= 0) {
-			here->rip = frame.rip;
-			here->address = trap_fault_address();
-		}
-		events_unmask();
-		__atomic_store_n(&here->done, asked, __ATOMIC_SEQ_CST);
-	}
+	do {
+		now = free_bytes();
+	} while (now != before && clock_now() < end);
+	if (now != before)
+		printk("free memory was %lu bytes and is %lu\n", before, now);
+	return now == before;
 }

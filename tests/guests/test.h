@@ -51,6 +51,7 @@ enum {
 	ENOSYS = 38,
 	ENODATA = 61,
 	EOPNOTSUPP = 95,
+	ENOBUFS = 105,
 };
 
 struct test {

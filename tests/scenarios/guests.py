@@ -15,7 +15,7 @@ class Guest:
     cpu: str = "Haswell"
     seconds: int = 120
     modules: tuple = ()  # further modules: (text of the module, its arguments)
-    child: bool = False  # a further module is the guest itself (tests/guests/child.h)
+    twin: bool = False  # a further module is the guest itself (tests/guests/twin.h)
     crashes: str = ""  # what the console must say when the guest is meant to be killed
     long: bool = False
 
@@ -69,13 +69,15 @@ GUESTS = [
     # Four CPUs on two, each of whose flushes waits for all: few rounds.
     Guest("grants", "rounds=1000", cpus=4),
     Guest("grants", cpus=4, seconds=900, long=True),
+    Guest("domctl", cmdline="dom0_mem=64M"),
+    Guest("domctl", cmdline="dom0_mem=64M", cpus=2),
     Guest("lifecycle", cmdline="dom0_mem=64M"),
     Guest("lifecycle", cmdline="dom0_mem=64M", cpus=2),
     Guest("lifecycle", cmdline="dom0_mem=64M", arguments="times=1000 count=500", cpus=2, seconds=600, long=True),
     Guest("drivers"),
-    Guest("foreign", child=True),
-    Guest("foreign", child=True, cpus=2, seconds=200),
-    Guest("foreign", "rounds=1000", child=True, cpus=4, seconds=900, long=True),
+    Guest("foreign", twin=True),
+    Guest("foreign", twin=True, cpus=2, seconds=200),
+    Guest("foreign", "rounds=1000", twin=True, cpus=4, seconds=900, long=True),
     Guest("pirq"),
     Guest("pirq", cpus=2),
     Guest("threads"),

@@ -32,7 +32,7 @@ def test_guest(machine, tmp_path, guest):
         path.write_text(text)
         modules.append((str(path), arguments))
 
-    if guest.child:
+    if guest.twin:
         modules.append((modules[0][0], ""))
 
     with machine(f"noreboot {guest.cmdline}", modules, cerne=os.path.join(BUILD, "debug/cerne"), cpus=guest.cpus,

@@ -17,6 +17,11 @@ enum { EAX, EBX, ECX, EDX };
 
 static uint32_t out[4];
 
+void cpu_policy_apply(const struct domain *d, uint32_t leaf, uint32_t sub, uint32_t result[4])
+{
+	assert_ptr_equal(d, vcpu.domain);
+}
+
 static uint32_t *get(uint32_t leaf, uint32_t sub)
 {
 	memset(out, 0xee, sizeof(out));

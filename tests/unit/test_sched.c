@@ -24,7 +24,7 @@ struct domain idle_domain;
 
 static struct cpu_info cpus[CPUS];
 static char queues[CPUS][4096] __attribute__((aligned(64)));
-static struct domain dom;
+static struct domain dom = {.sched_weight = SCHED_WEIGHT_DEFAULT};
 static struct vcpu vcpus[VCPUS], idles[CPUS];
 static struct timer *slice[CPUS];
 static stime_t time_now;
@@ -356,6 +356,63 @@ static void test_fair(void **state)
 		assert_true(had[i] > total / VCPUS / 2 && had[i] < total / VCPUS * 2);
 }
 
+/* Two that share a CPU have it in the ratio of their domains' weights. */
+static void test_weight(void **state)
+{
+	static struct domain heavy = {.sched_weight = 3 * SCHED_WEIGHT_DEFAULT};
+	stime_t had[2] = {0};
+
+	vcpus[1].domain = &heavy;
+	for (unsigned int i = 0; i < 2; i++) {
+		sched_set_affinity(&vcpus[i], 1);
+		wake(&vcpus[i]);
+	}
+	settle();
+	for (unsigned int step = 0; step < 10000; step++) {
+		for (unsigned int i = 0; i < 2; i++)
+			had[i] += vcpus[i].sched.running ? 1 : 0;
+		pass(1000000);
+	}
+	assert_int_equal(had[0] + had[1], 10000);
+	assert_true(had[1] > 7200 && had[1] < 7800);
+}
+
+/* One that waits, and may not run there any more, moves; it is run where it may, and prefers what it is told. */
+static void test_affinity_of_others(void **state)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		sched_set_affinity(&vcpus[i], 1);
+		wake(&vcpus[i]);
+	}
+	settle();
+	on_cpu(1);
+	for (unsigned int i = 0; i < 2; i++)
+		if (!vcpus[i].sched.running)
+			sched_set_affinity(&vcpus[i], 2);
+	settle();
+	assert_true(vcpus[0].sched.running && vcpus[1].sched.running);
+	check();
+	sched_set_soft_affinity(&vcpus[2], 4);
+	wake(&vcpus[2]);
+	settle();
+	assert_int_equal(vcpus[2].sched.cpu, 2);
+}
+
+/* A CPU is idle while it runs nobody, and what it counts goes on meanwhile. */
+static void test_idle_time(void **state)
+{
+	stime_t before = sched_idle_time(0);
+
+	pass(5000000);
+	assert_int_equal(sched_idle_time(0) - before, 5000000);
+	sched_set_affinity(&vcpus[0], 1);
+	wake(&vcpus[0]);
+	settle();
+	before = sched_idle_time(0);
+	pass(5000000);
+	assert_int_equal(sched_idle_time(0), before);
+}
+
 /* One that wakes among busy ones runs at once, and cannot keep the CPU. */
 static void test_wakeup_preempts(void **state)
 {
@@ -381,6 +438,9 @@ int main(void)
 	    cmocka_unit_test_setup(test_pin, setup),
 	    cmocka_unit_test_setup(test_no_lost_wakeup, setup),
 	    cmocka_unit_test_setup(test_fair, setup),
+	    cmocka_unit_test_setup(test_weight, setup),
+	    cmocka_unit_test_setup(test_affinity_of_others, setup),
+	    cmocka_unit_test_setup(test_idle_time, setup),
 	    cmocka_unit_test_setup(test_wakeup_preempts, setup),
 	};
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What the first domain does with the memory of another one, and what that one may not do with its. */
-#include "../child.h"
+#include "../twin.h"
 #include "../test.h"
 #include <public/grant_table.h>
 #include <public/sysctl.h>
 
-static struct child child;
+static struct twin child;
 
 /* Pages of the child that nothing was put into yet: it takes them from its allocator itself. */
 static unsigned char *free_page;
@@ -32,7 +32,7 @@ static uint64_t its_pages(void)
 {
 	struct xen_domctl_getdomaininfo info;
 
-	return child_exists(child.id, &info) ? info.tot_pages : 0;
+	return twin_exists(child.id, &info) ? info.tot_pages : 0;
 }
 
 /* ---- what the child does ---- */
@@ -78,7 +78,7 @@ static long foreign_update(long mfn, long domains, long b, long c)
 
 static long foreign_pin(long mfn, long cmd, long c, long d)
 {
-	return child_mmuext(0, (unsigned int)cmd, (unsigned long)mfn, 0);
+	return twin_mmuext(0, (unsigned int)cmd, (unsigned long)mfn, 0);
 }
 
 static long foreign_memory(long cmd, long domain, long c, long d)
@@ -115,12 +115,12 @@ static long nothing(long a, long b, long c, long d)
 
 /* ---- tests ---- */
 
-static void a_child_runs(void)
+static void a_twin_runs(void)
 {
-	child_make(&child);
-	EXPECT(child_call(&child, add, 1, 2, 3, 4), 4321);
-	EXPECT(child_call(&child, take_page, 0x11, 0, 0, 0) > 0, true);
-	EXPECT(child_destroy(&child, true), 0);
+	twin_make(&child);
+	EXPECT(twin_call(&child, add, 1, 2, 3, 4), 4321);
+	EXPECT(twin_call(&child, take_page, 0x11, 0, 0, 0) > 0, true);
+	EXPECT(twin_destroy(&child, true), 0);
 }
 
 static void mapping(void)
@@ -129,40 +129,40 @@ static void mapping(void)
 	unsigned long pfn, mfn;
 	long error = 0;
 
-	child_make(&child);
-	pfn = (unsigned long)child_call(&child, take_page, 0x22, 0, 0, 0);
+	twin_make(&child);
+	pfn = (unsigned long)twin_call(&child, take_page, 0x22, 0, 0, 0);
 	mfn = child.frames[pfn];
-	page = child_map(&child, pfn, 1, PTE_DATA, &error);
+	page = twin_map(&child, pfn, 1, PTE_DATA, &error);
 	if (!EXPECT_TRUE(page))
 		return;
 	EXPECT(page[100], 0x22);
 	page[100] = 0x33;
-	EXPECT(child_call(&child, read_page, 100, 0, 0, 0), 0x33);
+	EXPECT(twin_call(&child, read_page, 100, 0, 0, 0), 0x33);
 	/* Rights of an entry change only with its owner's name. */
-	EXPECT(child_mmu_update(child.id, entry_of(page), pte_make(mfn, PTE_READ_ONLY)), 0);
+	EXPECT(twin_mmu_update(child.id, entry_of(page), pte_make(mfn, PTE_READ_ONLY)), 0);
 	EXPECT_REFUSED(test_mmu_update(entry_of(page), pte_make(mfn, PTE_DATA)));
-	EXPECT(child_mmu_update(child.id, entry_of(page) | MMU_PT_UPDATE_NO_TRANSLATE,
-				pte_make(mfn, PTE_DATA)),
+	EXPECT(twin_mmu_update(child.id, entry_of(page) | MMU_PT_UPDATE_NO_TRANSLATE,
+			       pte_make(mfn, PTE_DATA)),
 	       0);
 	/* Who is named owns it, or it is nobody's to map. */
 	EXPECT_REFUSED(
-	    child_mmu_update(child.id, entry_of(page), pte_make(virt_to_mfn(&child), PTE_DATA)));
-	EXPECT(child_mmu_update(4242, entry_of(page), pte_make(mfn, PTE_DATA)), -ESRCH);
-	EXPECT(child_mmu_update(child.id, entry_of(page), pte_make(child.shared_frame, PTE_DATA)),
+	    twin_mmu_update(child.id, entry_of(page), pte_make(virt_to_mfn(&child), PTE_DATA)));
+	EXPECT(twin_mmu_update(4242, entry_of(page), pte_make(mfn, PTE_DATA)), -ESRCH);
+	EXPECT(twin_mmu_update(child.id, entry_of(page), pte_make(child.shared_frame, PTE_DATA)),
 	       -EINVAL);
 	EXPECT(hypercall_update_va_mapping_otherdomain((unsigned long)page, pte_make(mfn, PTE_DATA),
 						       UVMF_INVLPG, child.id),
 	       0);
 	page[100] = 0x44;
-	EXPECT(child_call(&child, read_page, 100, 0, 0, 0), 0x44);
+	EXPECT(twin_call(&child, read_page, 100, 0, 0, 0), 0x44);
 	/* Clearing and copying pages of it. */
-	EXPECT(child_mmuext(child.id, MMUEXT_CLEAR_PAGE, mfn, 0), 0);
-	EXPECT(child_call(&child, read_page, 100, 0, 0, 0), 0);
-	EXPECT_REFUSED(child_mmuext(child.id, MMUEXT_COPY_PAGE, mfn, virt_to_mfn(&child)));
-	EXPECT(child_mmuext(child.id, MMUEXT_NEW_BASEPTR, child.frames[child.pt_first], 0), -EPERM);
-	EXPECT(child_mmuext(child.id, MMUEXT_TLB_FLUSH_ALL, 0, 0), -EPERM);
+	EXPECT(twin_mmuext(child.id, MMUEXT_CLEAR_PAGE, mfn, 0), 0);
+	EXPECT(twin_call(&child, read_page, 100, 0, 0, 0), 0);
+	EXPECT_REFUSED(twin_mmuext(child.id, MMUEXT_COPY_PAGE, mfn, virt_to_mfn(&child)));
+	EXPECT(twin_mmuext(child.id, MMUEXT_NEW_BASEPTR, child.frames[child.pt_first], 0), -EPERM);
+	EXPECT(twin_mmuext(child.id, MMUEXT_TLB_FLUSH_ALL, 0, 0), -EPERM);
 	frames_unmap(page, 1);
-	EXPECT(child_destroy(&child, true), 0);
+	EXPECT(twin_destroy(&child, true), 0);
 }
 
 static void its_tables(void)
@@ -172,18 +172,18 @@ static void its_tables(void)
 	uint64_t(*table)[512];
 	long error;
 
-	child_make(&child);
+	twin_make(&child);
 	root = child.frames[child.pt_first];
 	/* Read, not written to. */
-	EXPECT_TRUE(!child_map(&child, child.pt_first, 1, PTE_DATA, &error));
+	EXPECT_TRUE(!twin_map(&child, child.pt_first, 1, PTE_DATA, &error));
 	EXPECT_TRUE(test_refused(error));
-	table = child_map(&child, child.pt_first, 4, PTE_READ_ONLY, &error);
+	table = twin_map(&child, child.pt_first, 4, PTE_READ_ONLY, &error);
 	if (!EXPECT_TRUE(table))
 		return;
 	EXPECT(pte_mfn(table[0][511]), child.frames[child.pt_first + 1]);
 	EXPECT_TRUE(table[0][256] != 0); /* the hypervisor's, since it is in use */
 	/* An entry of its own, written from here, with its name. */
-	pfn = (unsigned long)child_call(&child, take_page, 0x55, 0, 0, 0);
+	pfn = (unsigned long)twin_call(&child, take_page, 0x55, 0, 0, 0);
 	mfn = child.frames[pfn];
 	update.ptr = (child.frames[child.pt_first + 3] << PAGE_SHIFT) + (pfn % 512) * 8;
 	update.val = pte_make(mfn, PTE_READ_ONLY);
@@ -202,33 +202,33 @@ static void its_tables(void)
 	EXPECT_REFUSED(hypercall_mmu_update(&update, 1, NULL, DOMID_SELF));
 	EXPECT(hypercall_mmu_update(&update, 1, NULL, child.id), 0);
 	EXPECT(machine_to_phys_mapping[mfn], 4711);
-	EXPECT_REFUSED(child_mmuext(child.id, MMUEXT_PIN_L4_TABLE, root, 0));
+	EXPECT_REFUSED(twin_mmuext(child.id, MMUEXT_PIN_L4_TABLE, root, 0));
 	frames_unmap(table, 4);
-	EXPECT(child_destroy(&child, true), 0);
+	EXPECT(twin_destroy(&child, true), 0);
 }
 
 static void not_for_the_child(void)
 {
 	unsigned long mine = virt_to_mfn(&child);
 
-	child_make(&child);
-	child_call(&child, take_page, 0, 0, 0, 0);
-	EXPECT(child_call(&child, foreign_update, (long)mine, 0, 0, 0), -EPERM);
-	EXPECT(child_call(&child, foreign_update, (long)mine, DOMID_XEN, 0, 0), -EPERM);
-	EXPECT(child_call(&child, foreign_update, (long)mine, DOMID_IO, 0, 0), -EPERM);
-	EXPECT(child_call(&child, foreign_update, (long)mine, 1 << 16 | DOMID_SELF, 0, 0), -EPERM);
-	EXPECT(child_call(&child, foreign_update, (long)mine, 4242, 0, 0), -ESRCH);
-	EXPECT_REFUSED(child_call(&child, foreign_update, (long)mine, DOMID_SELF, 0, 0));
-	EXPECT(child_call(&child, foreign_pin, (long)mine, MMUEXT_PIN_L1_TABLE, 0, 0), -EPERM);
-	EXPECT(child_call(&child, foreign_pin, (long)mine, MMUEXT_CLEAR_PAGE, 0, 0), -EPERM);
-	EXPECT(child_call(&child, foreign_memory, XENMEM_decrease_reservation, 0, 0, 0), -EPERM);
-	EXPECT(child_call(&child, foreign_memory, XENMEM_populate_physmap, 0, 0, 0), -EPERM);
-	EXPECT(child_call(&child, foreign_memory, XENMEM_claim_pages, child.id, 0, 0), -EPERM);
-	EXPECT(child_call(&child, foreign_resource, 0, 0, 0, 0), -EPERM);
+	twin_make(&child);
+	twin_call(&child, take_page, 0, 0, 0, 0);
+	EXPECT(twin_call(&child, foreign_update, (long)mine, 0, 0, 0), -EPERM);
+	EXPECT(twin_call(&child, foreign_update, (long)mine, DOMID_XEN, 0, 0), -EPERM);
+	EXPECT(twin_call(&child, foreign_update, (long)mine, DOMID_IO, 0, 0), -EPERM);
+	EXPECT(twin_call(&child, foreign_update, (long)mine, 1 << 16 | DOMID_SELF, 0, 0), -EPERM);
+	EXPECT(twin_call(&child, foreign_update, (long)mine, 4242, 0, 0), -ESRCH);
+	EXPECT_REFUSED(twin_call(&child, foreign_update, (long)mine, DOMID_SELF, 0, 0));
+	EXPECT(twin_call(&child, foreign_pin, (long)mine, MMUEXT_PIN_L1_TABLE, 0, 0), -EPERM);
+	EXPECT(twin_call(&child, foreign_pin, (long)mine, MMUEXT_CLEAR_PAGE, 0, 0), -EPERM);
+	EXPECT(twin_call(&child, foreign_memory, XENMEM_decrease_reservation, 0, 0, 0), -EPERM);
+	EXPECT(twin_call(&child, foreign_memory, XENMEM_populate_physmap, 0, 0, 0), -EPERM);
+	EXPECT(twin_call(&child, foreign_memory, XENMEM_claim_pages, child.id, 0, 0), -EPERM);
+	EXPECT(twin_call(&child, foreign_resource, 0, 0, 0, 0), -EPERM);
 	/* A device, or what is no memory at all. */
-	EXPECT_TRUE(child_call(&child, foreign_update, 0xfee00, DOMID_SELF, 0, 0) < 0);
-	EXPECT_TRUE(child_call(&child, foreign_update, 0xb8, DOMID_IO, 0, 0) < 0);
-	EXPECT(child_destroy(&child, true), 0);
+	EXPECT_TRUE(twin_call(&child, foreign_update, 0xfee00, DOMID_SELF, 0, 0) < 0);
+	EXPECT_TRUE(twin_call(&child, foreign_update, 0xb8, DOMID_IO, 0, 0) < 0);
+	EXPECT(twin_destroy(&child, true), 0);
 }
 
 static void reservations(void)
@@ -242,23 +242,23 @@ static void reservations(void)
 	struct xen_memory_reservation r = {.nr_extents = 1};
 	xen_pfn_t list[1] = {77};
 
-	child_make(&child);
+	twin_make(&child);
 	who.domid = r.domid = map.domid = child.id;
 	EXPECT(hypercall_memory_op(XENMEM_current_reservation, &who), child.pages);
 	EXPECT(hypercall_memory_op(XENMEM_maximum_reservation, &who), child.pages);
 	r.extent_start.p = list;
 	/* It has all that it may have. */
 	EXPECT(hypercall_memory_op(XENMEM_populate_physmap, &r), 0);
-	EXPECT(child_call(&child, memory_map, 4, 0, 0, 0), -ENOSYS);
+	EXPECT(twin_call(&child, memory_map, 4, 0, 0, 0), -ENOSYS);
 	map.map.buffer.p = ranges;
 	EXPECT(hypercall_memory_op(XENMEM_set_memory_map, &map), 0);
-	EXPECT(child_call(&child, memory_map, 4, 0, 0, 0), 2001);
-	EXPECT(child_call(&child, memory_map, 1, 0, 0, 0), 1001);
+	EXPECT(twin_call(&child, memory_map, 4, 0, 0, 0), 2001);
+	EXPECT(twin_call(&child, memory_map, 1, 0, 0, 0), 1001);
 	map.map.nr_entries = 129;
 	EXPECT(hypercall_memory_op(XENMEM_set_memory_map, &map), -EINVAL);
 	who.domid = 4242;
 	EXPECT(hypercall_memory_op(XENMEM_current_reservation, &who), -ESRCH);
-	EXPECT(child_destroy(&child, true), 0);
+	EXPECT(twin_destroy(&child, true), 0);
 }
 
 static void claims(void)
@@ -267,22 +267,22 @@ static void claims(void)
 	struct xen_domctl op = {.u.max_mem.max_memkb = 8 << 10};
 	struct xen_domctl_getdomaininfo info;
 
-	child_make(&child);
+	twin_make(&child);
 	r.domid = child.id;
 	EXPECT(hypercall_memory_op(XENMEM_claim_pages, &r), -EINVAL); /* over its limit */
-	EXPECT(child_domctl(XEN_DOMCTL_max_mem, child.id, &op), 0);
+	EXPECT(twin_domctl(XEN_DOMCTL_max_mem, child.id, &op), 0);
 	EXPECT(hypercall_memory_op(XENMEM_claim_pages, &r), 0);
-	EXPECT_TRUE(child_exists(child.id, &info));
+	EXPECT_TRUE(twin_exists(child.id, &info));
 	EXPECT(info.outstanding_pages, 256);
 	EXPECT(hypercall_memory_op(XENMEM_claim_pages, &r), -EINVAL);
 	r.nr_extents = 0;
 	EXPECT(hypercall_memory_op(XENMEM_claim_pages, &r), 0);
-	EXPECT_TRUE(child_exists(child.id, &info));
+	EXPECT_TRUE(twin_exists(child.id, &info));
 	EXPECT(info.outstanding_pages, 0);
 	r.nr_extents = 1024 + 256;
 	EXPECT(hypercall_memory_op(XENMEM_claim_pages, &r), 0);
 	/* It goes with the domain: seen in the memory that is there for others (at the end). */
-	EXPECT(child_destroy(&child, true), 0);
+	EXPECT(twin_destroy(&child, true), 0);
 }
 
 /* Frames freed while they are mapped here, in every order. */
@@ -292,22 +292,22 @@ static void frames_that_go(void)
 	volatile unsigned char *page;
 	uint64_t pages;
 
-	child_make(&child);
-	pfn = (unsigned long)child_call(&child, take_page, 0x66, 0, 0, 0);
+	twin_make(&child);
+	pfn = (unsigned long)twin_call(&child, take_page, 0x66, 0, 0, 0);
 	mfn = child.frames[pfn];
-	page = child_map(&child, pfn, 1, PTE_DATA, NULL);
+	page = twin_map(&child, pfn, 1, PTE_DATA, NULL);
 	if (!EXPECT_TRUE(page))
 		return;
 	pages = its_pages();
 	EXPECT(page[5], 0x66);
-	EXPECT(child_call(&child, unmap_page, 0, 0, 0, 0), 0);
-	EXPECT(child_call(&child, give_up_frame, (long)mfn, 0, 0, 0), 1);
+	EXPECT(twin_call(&child, unmap_page, 0, 0, 0, 0), 0);
+	EXPECT(twin_call(&child, give_up_frame, (long)mfn, 0, 0, 0), 1);
 	EXPECT(its_pages(), pages); /* as long as we have it */
 	EXPECT(page[5], 0x66);
-	EXPECT(child_call(&child, give_up_frame, (long)mfn, 0, 0, 0), 0);
+	EXPECT(twin_call(&child, give_up_frame, (long)mfn, 0, 0, 0), 0);
 	frames_unmap((void *)page, 1);
 	EXPECT(its_pages(), pages - 1);
-	EXPECT(child_destroy(&child, true), 0);
+	EXPECT(twin_destroy(&child, true), 0);
 }
 
 /* A translation that we still remember must not outlive what it was good for. */
@@ -321,7 +321,7 @@ static void write_stale(void *unused)
 /* The page mapped and used, then taken away without a flush. */
 static void make_stale(unsigned long pfn)
 {
-	stale_page = child_map(&child, pfn, 1, PTE_DATA, NULL);
+	stale_page = twin_map(&child, pfn, 1, PTE_DATA, NULL);
 	EXPECT_TRUE(stale_page);
 	write_stale(NULL);
 	EXPECT(test_mmu_update(entry_of(stale_page), 0), 0);
@@ -335,26 +335,26 @@ static void stale_translations(void)
 	struct xen_memory_reservation r = {.nr_extents = 1};
 	unsigned int tries = 0;
 
-	child_make(&child);
+	twin_make(&child);
 	/* A page that becomes a table of the child's, on whose CPUs nothing was ever mapped. */
-	pfn = (unsigned long)child_call(&child, take_page, 0, 0, 0, 0);
-	EXPECT(child_call(&child, unmap_page, 0, 0, 0, 0), 0);
+	pfn = (unsigned long)twin_call(&child, take_page, 0, 0, 0, 0);
+	EXPECT(twin_call(&child, unmap_page, 0, 0, 0, 0), 0);
 	make_stale(pfn);
-	EXPECT(child_mmuext(child.id, MMUEXT_CLEAR_PAGE, child.frames[pfn], 0), 0);
-	EXPECT(child_mmuext(child.id, MMUEXT_PIN_L1_TABLE, child.frames[pfn], 0), 0);
+	EXPECT(twin_mmuext(child.id, MMUEXT_CLEAR_PAGE, child.frames[pfn], 0), 0);
+	EXPECT(twin_mmuext(child.id, MMUEXT_PIN_L1_TABLE, child.frames[pfn], 0), 0);
 	EXPECT(trap_of(write_stale), 14);
-	zeroes = child_map(&child, pfn, 1, PTE_READ_ONLY, NULL);
+	zeroes = twin_map(&child, pfn, 1, PTE_READ_ONLY, NULL);
 	EXPECT(zeroes[0], 0);
 	frames_unmap(zeroes, 1);
-	EXPECT(child_mmuext(child.id, MMUEXT_UNPIN_TABLE, child.frames[pfn], 0), 0);
+	EXPECT(twin_mmuext(child.id, MMUEXT_UNPIN_TABLE, child.frames[pfn], 0), 0);
 	frames_unmap(stale_page, 1);
 
 	/* A page that the child frees, and is given again. */
-	pfn = (unsigned long)child_call(&child, take_page, 0, 0, 0, 0);
-	EXPECT(child_call(&child, unmap_page, 0, 0, 0, 0), 0);
-	stale_page = child_map(&child, pfn, 1, PTE_DATA, NULL);
+	pfn = (unsigned long)twin_call(&child, take_page, 0, 0, 0, 0);
+	EXPECT(twin_call(&child, unmap_page, 0, 0, 0, 0), 0);
+	stale_page = twin_map(&child, pfn, 1, PTE_DATA, NULL);
 	write_stale(NULL);
-	EXPECT(child_call(&child, give_up_frame, (long)child.frames[pfn], 0, 0, 0), 1);
+	EXPECT(twin_call(&child, give_up_frame, (long)child.frames[pfn], 0, 0, 0), 1);
 	EXPECT(test_mmu_update(entry_of(stale_page), 0), 0);
 	r.domid = child.id;
 	r.extent_start.p = list;
@@ -365,11 +365,11 @@ static void stale_translations(void)
 	} while (list[0] != child.frames[pfn] && ++tries < 100);
 	EXPECT(list[0], child.frames[pfn]);
 	EXPECT(trap_of(write_stale), 14);
-	zeroes = child_map(&child, pfn, 1, PTE_READ_ONLY, NULL);
+	zeroes = twin_map(&child, pfn, 1, PTE_READ_ONLY, NULL);
 	EXPECT(zeroes[0], 0);
 	frames_unmap(zeroes, 1);
 	frames_unmap(stale_page, 1);
-	EXPECT(child_destroy(&child, true), 0);
+	EXPECT(twin_destroy(&child, true), 0);
 }
 
 /* What the child leaves behind others get as zeroes. */
@@ -390,11 +390,11 @@ static void scrubbing(void)
 	unsigned long pfn, secret, got, again = 0;
 	bool seen = false;
 
-	child_make(&child);
-	pfn = (unsigned long)child_call(&child, take_page, 0x77, 0, 0, 0);
+	twin_make(&child);
+	pfn = (unsigned long)twin_call(&child, take_page, 0x77, 0, 0, 0);
 	secret = child.frames[pfn];
 	memcpy(left_behind, child.frames, sizeof(left_behind));
-	EXPECT(child_destroy(&child, true), 0);
+	EXPECT(twin_destroy(&child, true), 0);
 	r.extent_start.p = list;
 	got = (unsigned long)hypercall_memory_op(XENMEM_increase_reservation, &r);
 	for (unsigned long i = 0; i < got; i++) {
@@ -430,11 +430,11 @@ static void death_with_mappings(void)
 	unsigned long pfn, root;
 	uint64_t before = free_bytes();
 
-	child_make(&child);
-	pfn = (unsigned long)child_call(&child, take_page, 0x88, 0, 0, 0);
-	EXPECT_TRUE(child_exists(child.id, &info));
-	page = child_map(&child, pfn, 1, PTE_DATA, NULL);
-	table = child_map(&child, child.pt_first, 1, PTE_READ_ONLY, NULL);
+	twin_make(&child);
+	pfn = (unsigned long)twin_call(&child, take_page, 0x88, 0, 0, 0);
+	EXPECT_TRUE(twin_exists(child.id, &info));
+	page = twin_map(&child, pfn, 1, PTE_DATA, NULL);
+	table = twin_map(&child, child.pt_first, 1, PTE_READ_ONLY, NULL);
 	shared = frames_map(info.shared_info_frame, 1, PTE_DATA, child.id, NULL);
 	resource.domid = child.id;
 	resource.frame_list.p = &grant_frame;
@@ -444,23 +444,23 @@ static void death_with_mappings(void)
 		return;
 	grants[7].frame = 0x1234;
 	root = child.frames[child.pt_first];
-	EXPECT(child_destroy(&child, false), 0);
-	EXPECT_TRUE(child_exists(child.id, &info));
+	EXPECT(twin_destroy(&child, false), 0);
+	EXPECT_TRUE(twin_exists(child.id, &info));
 	EXPECT_TRUE(info.flags & XEN_DOMINF_dying);
 	EXPECT(info.tot_pages, 4);
 	EXPECT(page[9], 0x88);
 	EXPECT(grants[7].frame, 0x1234);
 	EXPECT_TRUE(shared->wc_version != 0);
 	/* Nothing new begins. */
-	EXPECT_REFUSED(child_mmuext(child.id, MMUEXT_PIN_L4_TABLE, root, 0));
+	EXPECT_REFUSED(twin_mmuext(child.id, MMUEXT_PIN_L4_TABLE, root, 0));
 	EXPECT_TRUE(hypercall_memory_op(XENMEM_acquire_resource, &resource) < 0);
 	frames_unmap((void *)page, 1);
 	frames_unmap(shared, 1);
 	frames_unmap((void *)table, 1);
-	EXPECT_TRUE(child_exists(child.id, &info));
+	EXPECT_TRUE(twin_exists(child.id, &info));
 	EXPECT(info.tot_pages, 1);
 	frames_unmap(grants, 1);
-	for (uint64_t end = clock_now() + NSEC_PER_SEC; child_exists(child.id, NULL);)
+	for (uint64_t end = clock_now() + NSEC_PER_SEC; twin_exists(child.id, NULL);)
 		if (!EXPECT_TRUE(clock_now() < end))
 			break;
 	EXPECT(free_bytes(), before);
@@ -472,27 +472,27 @@ static void frame_info(void)
 	struct xen_domctl op = {.u.getpageframeinfo3.num = 5};
 	unsigned long pfn;
 
-	child_make(&child);
-	pfn = (unsigned long)child_call(&child, take_page, 0, 0, 0, 0);
+	twin_make(&child);
+	pfn = (unsigned long)twin_call(&child, take_page, 0, 0, 0, 0);
 	list[0] = child.frames[child.pt_first];
 	list[1] = child.frames[child.pt_first + 3];
 	list[2] = child.frames[pfn];
 	list[3] = virt_to_mfn(&child);
 	list[4] = 1ul << 50;
 	op.u.getpageframeinfo3.array.p = list;
-	EXPECT(child_domctl(XEN_DOMCTL_getpageframeinfo3, child.id, &op), 0);
+	EXPECT(twin_domctl(XEN_DOMCTL_getpageframeinfo3, child.id, &op), 0);
 	EXPECT(list[0], XEN_DOMCTL_PFINFO_L4TAB | XEN_DOMCTL_PFINFO_LPINTAB);
 	EXPECT(list[1], XEN_DOMCTL_PFINFO_L1TAB);
 	EXPECT(list[2], XEN_DOMCTL_PFINFO_NOTAB);
 	EXPECT(list[3], XEN_DOMCTL_PFINFO_XTAB);
 	EXPECT(list[4], XEN_DOMCTL_PFINFO_XTAB);
 	op.u.getpageframeinfo3.num = 1025;
-	EXPECT(child_domctl(XEN_DOMCTL_getpageframeinfo3, child.id, &op), -E2BIG);
+	EXPECT(twin_domctl(XEN_DOMCTL_getpageframeinfo3, child.id, &op), -E2BIG);
 	op.u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_OFF;
-	EXPECT(child_domctl(XEN_DOMCTL_shadow_op, child.id, &op), -EINVAL);
+	EXPECT(twin_domctl(XEN_DOMCTL_shadow_op, child.id, &op), -EINVAL);
 	op.u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY;
-	EXPECT(child_domctl(XEN_DOMCTL_shadow_op, child.id, &op), -EOPNOTSUPP);
-	EXPECT(child_destroy(&child, true), 0);
+	EXPECT(twin_domctl(XEN_DOMCTL_shadow_op, child.id, &op), -EOPNOTSUPP);
+	EXPECT(twin_destroy(&child, true), 0);
 }
 
 static void machine_to_physical(void)
@@ -526,7 +526,7 @@ static void resources(void)
 	struct xen_mem_acquire_resource r = {.type = XENMEM_resource_grant_table};
 	static xen_pfn_t list[64];
 
-	child_make(&child);
+	twin_make(&child);
 	r.domid = child.id;
 	EXPECT(hypercall_memory_op(XENMEM_acquire_resource, &r), 0);
 	EXPECT_TRUE(r.nr_frames > 0 && r.nr_frames <= 64);
@@ -549,7 +549,7 @@ static void resources(void)
 	EXPECT(hypercall_memory_op(XENMEM_acquire_resource, &r), -EPERM);
 	r.domid = 4242;
 	EXPECT(hypercall_memory_op(XENMEM_acquire_resource, &r), -ESRCH);
-	EXPECT(child_destroy(&child, true), 0);
+	EXPECT(twin_destroy(&child, true), 0);
 }
 
 /* ---- races: another vCPU maps what dies here ---- */
@@ -569,14 +569,14 @@ static void race_on_vcpu(void *unused)
 		unsigned long mfn = race_frame;
 		domid_t domain = race_domain;
 
-		if (child_mmu_update(
+		if (twin_mmu_update(
 			domain, race_entry,
 			pte_make(mfn, (race_maps + refused) & 1 ? PTE_DATA : PTE_READ_ONLY)))
 			refused++;
 		else
 			race_maps++;
-		child_mmuext(domain, MMUEXT_PIN_L1_TABLE, mfn, 0);
-		child_mmuext(domain, MMUEXT_UNPIN_TABLE, mfn, 0);
+		twin_mmuext(domain, MMUEXT_PIN_L1_TABLE, mfn, 0);
+		twin_mmuext(domain, MMUEXT_UNPIN_TABLE, mfn, 0);
 		test_mmu_update(race_entry, 0);
 	}
 	racing = 0;
@@ -601,15 +601,15 @@ static void races_with_death(void)
 	if (!EXPECT(vcpu_start(1, race_on_vcpu, NULL, test_stack()), 0))
 		return;
 	for (unsigned long i = 0; i < rounds; i++) {
-		if (!EXPECT(child_create(&child, 1024, 1), 0))
+		if (!EXPECT(twin_create(&child, 1024, 1), 0))
 			break;
 		if (i & 1)
-			EXPECT_TRUE(child_start(&child));
+			EXPECT_TRUE(twin_start(&child));
 		race_domain = child.id;
 		race_frame = child.frames[i % 2 ? child.pt_first + 3 : 300 + i];
 		if (i & 1)
-			EXPECT(child_call(&child, nothing, 0, 0, 0, 0), 0);
-		EXPECT(child_destroy(&child, false), 0);
+			EXPECT(twin_call(&child, nothing, 0, 0, 0, 0), 0);
+		EXPECT(twin_destroy(&child, false), 0);
 	}
 	race_ends = true;
 	while (racing)
@@ -634,7 +634,7 @@ static void nothing_is_lost(void)
 }
 
 static const struct test tests[] = {
-    {"a child runs", a_child_runs},
+    {"a child runs", a_twin_runs},
     {"foreign mappings", mapping},
     {"foreign tables", its_tables},
     {"not for the child", not_for_the_child},
@@ -654,10 +654,10 @@ static const struct test tests[] = {
 void guest_main(void)
 {
 	if (!is_initial_domain())
-		child_main();
+		twin_main();
 	/* Tables for our mappings stay: make them now. */
-	child_make(&child);
-	child_destroy(&child, true);
+	twin_make(&child);
+	twin_destroy(&child, true);
 	at_start = free_bytes();
 	test_main("foreign", tests, COUNT_OF(tests));
 }

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""The store, at dom0's shell."""
+import re
+
+from shell import PROMPT, Shell
+
+CTRL_C = "\x03"
+
+
+def test_commands(machine):
+    with machine(memory="128M") as m:
+        shell = Shell(m)
+        assert shell.run("xenstore-exists /t") == ["xenstore-exists: there is no /t"]
+        assert shell.run("xenstore-write /t/a 1 /t/b/c 'two words' /t/b/d '\\x41\\n'") == []
+        assert shell.run("xenstore-exists /t /t/b") == []
+        assert shell.run("xenstore-read /t/a /t/b/c") == ["1", "two words"]
+        assert shell.run("xenstore-read -p /t/b/d") == ["/t/b/d: A\\n"]
+        assert shell.run("xenstore-list /t") == ["a", "b"]
+        assert shell.run("xenstore-list -p /t/b") == ["/t/b/c", "/t/b/d"]
+        assert shell.run("xenstore-ls /t") == ['a = "1"', 'b = ""', ' c = "two words"', ' d = "A\\n"']
+        assert shell.run("xenstore-chmod -r /t/b n0 r5") == []
+        assert shell.run("xenstore-ls -fp /t") == [
+            '/t/a = "1"  (n0)', '/t/b = ""  (n0,r5)', '/t/b/c = "two words"  (n0,r5)', '/t/b/d = "A\\n"  (n0,r5)']
+        # All or nothing: the second is no path.
+        assert "could not write" in shell.run("xenstore-write /t/a 2 '/t/b c' 2")[0]
+        assert shell.run("xenstore-read /t/a") == ["1"]
+        assert shell.run("xenstore-rm /t/b/c") == []
+        assert "could not read" in shell.run("xenstore-read /t/b/c")[0]
+        assert "could not remove" in shell.run("xenstore-rm /t/b/c/none")[0]
+        assert shell.run("xenstore-rm -t /t/b/d") == []
+        assert shell.run("xenstore-ls /t") == ['a = "1"']
+        assert "is no permission" in shell.run("xenstore-chmod /t x0")[0]
+        assert "usage:" in shell.run("xenstore-write /t")[0]
+        assert shell.run("xenstore-read /t/a") == ["1"]
+        shell.poweroff()
+
+
+def test_watch(machine):
+    """Events of what is there at once; of others' changes once there is anybody else to make some."""
+    with machine(memory="128M") as m:
+        shell = Shell(m)
+        assert shell.run("xenstore-watch -n 2 /a @releaseDomain") == ["/a", "@releaseDomain"]
+        m.send("xenstore-watch /a\r")
+        m.expect(r"xenstore-watch /a\s*\n")
+        m.expect(r"/a\s*\n")
+        m.send(CTRL_C)
+        m.expect(re.escape(PROMPT))
+        assert shell.run("xenstore-exists /a") == ["xenstore-exists: there is no /a"]
+        shell.poweroff()
+
+
+def test_many_keys(machine):
+    """More than fits into one message, through a ring of 1 KiB."""
+    with machine(memory="128M") as m:
+        shell = Shell(m)
+        value = "v" * 300
+        for i in range(8):
+            assert shell.run(f"xenstore-write /many/{'n' * 100}{i} {value}{i}") == []
+        assert shell.run("xenstore-list /many") == [f"{'n' * 100}{i}" for i in range(8)]
+        assert shell.run("xenstore-ls /many") == [f'{"n" * 100}{i} = "{value}{i}"' for i in range(8)]
+        assert any("xenstored" in line for line in shell.run("threads"))
+        shell.poweroff()
