@@ -69,6 +69,9 @@ char *config_print(struct config *config);
 
 void config_free(struct config *config);
 
+/* A say for reports that nobody wants. */
+void report_nothing(struct report *report, const char *message);
+
 /* "FILE:LINE: MESSAGE", counted. */
 void report_error(struct report *report, const char *file, unsigned int line, const char *format,
 		  ...) __attribute__((format(printf, 4, 5)));

@@ -40,8 +40,8 @@ unsigned int cpu_set_count(const struct cpu_set *set)
 {
 	unsigned int count = 0;
 
-	for (size_t i = 0; i < sizeof(set->bits); i++)
-		count += (unsigned int)__builtin_popcount(set->bits[i]);
+	for (unsigned int cpu = 0; cpu < CPU_SET_SIZE; cpu++)
+		count += cpu_set_has(set, cpu);
 	return count;
 }
 
