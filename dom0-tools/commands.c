@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shell.h"
 #include "control/control.h"
+#include "xl/xl.h"
 #include "files/commands.h"
 #include "store/commands.h"
 #include <errno.h>
@@ -370,5 +371,8 @@ const struct command commands[] = {
      "-n: until so many were shown. Ctrl-C ends it.", run_xenstore_watch, LINE_SIZE},
     {"xenstore-write", "[-R] KEY VALUE...", "set values of the store, all at once",
      "-R: take values as they are, \\xNN too.", run_xenstore_write, LINE_SIZE},
+    {"xl", "SUBCOMMAND...", "create, watch and change domains",
+     "`xl help --long` lists its subcommands, `xl SUBCOMMAND --help` tells about one.", xl_main,
+     LINE_SIZE},
     {NULL, NULL, NULL, NULL, NULL, 0},
 };

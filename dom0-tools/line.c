@@ -46,6 +46,11 @@ static void show_all(const struct line *line)
 	show_back(line, line->length - line->cursor);
 }
 
+void line_show_again(const struct line *line)
+{
+	show_all(line);
+}
+
 void line_begin(struct line *line)
 {
 	line->length = line->cursor = 0;

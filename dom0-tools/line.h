@@ -42,6 +42,9 @@ struct line {
 /* Show the prompt and begin an empty line. */
 void line_begin(struct line *line);
 
+/* Show it again, after something else has been printed. */
+void line_show_again(const struct line *line);
+
 /* One character of input. True when the line has been entered: text holds it, and line_begin is due. */
 _Bool line_key(struct line *line, char c);
 

@@ -3,6 +3,7 @@
 #include "shell.h"
 #include "files/files.h"
 #include "store/store.h"
+#include "xl/toolstack.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@ int main(int argc, char **argv)
 	error = store_start();
 	if (error)
 		printf("The store does not run: %s\n", strerror((int)-error));
+	else
+		toolstack_start(store_connect());
 	printf("Type `help` for the commands.\n");
 	shell_run();
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shell.h"
+#include "xl/xl.h"
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,9 +82,15 @@ static void run_line(const char *line)
 		command->run(count, words);
 }
 
-/* Commands complete the first word, and the word after `help`. */
+/* Commands complete the first word and the word after `help`, verbs of xl the word after `xl`. */
 static const char *candidate(const char *line, size_t length, unsigned int n)
 {
+	if (length >= 3 && !strncmp(line, "xl ", 3)) {
+		for (const struct verb *verb = xl_verbs; verb->name; verb++)
+			if (!strncmp(verb->name, line + 3, length - 3) && n-- == 0)
+				return verb->name;
+		return NULL;
+	}
 	if (length >= 5 && !strncmp(line, "help ", 5)) {
 		line += 5;
 		length -= 5;
@@ -100,6 +108,20 @@ static void show(const char *text, size_t length)
 
 struct line shell_line = {.prompt = PROMPT, .show = show, .candidate = candidate};
 
+/* The line is on the screen, and nothing but a key will change it. */
+static volatile bool at_prompt;
+
+void shell_announce(const char *text)
+{
+	if (at_prompt) {
+		printf("\r\x1b[K%s\n", text);
+		line_show_again(&shell_line);
+	} else {
+		printf("%s\n", text);
+	}
+	fflush(stdout);
+}
+
 _Noreturn void shell_run(void)
 {
 	char typed[64];
@@ -110,7 +132,9 @@ _Noreturn void shell_run(void)
 
 		/* What is to be seen goes out in one piece for each piece that comes in. */
 		fflush(stdout);
+		at_prompt = true;
 		count = read(STDIN_FILENO, typed, sizeof(typed));
+		at_prompt = false;
 		for (ssize_t i = 0; i < count; i++) {
 			if (!line_key(&shell_line, typed[i]))
 				continue;

@@ -25,6 +25,9 @@ extern struct line shell_line;
 /* Tell what this domain was started with, and about hypervisor and machine. */
 void show_info(void);
 
+/* A message to the person at the console, from any thread: on a line of its own, what was being typed is shown again. */
+void shell_announce(const char *text);
+
 /* Read and run commands, for ever. */
 _Noreturn void shell_run(void);
 

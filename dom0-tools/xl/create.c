@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+#include "xl/create.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <public/errno.h>
+#include "control/control.h"
+#include "xl/build.h"
+#include "xl/layout.h"
+#include "xl/random.h"
+
+/* Why it cannot be done, in one sentence. */
+static bool refuse(struct report *report, long error, const char *what)
+{
+	report_error(report, NULL, 0, "%s: %s", what, error_text(error));
+	return false;
+}
+
+/* Before anything is made */
+
+static bool name_is_free(const char *name)
+{
+	struct domain_view other;
+
+	return domain_find(name, &other) != 0;
+}
+
+static bool enough_memory(const struct domain_config *config, struct report *report)
+{
+	struct xen_sysctl_physinfo machine;
+	uint64_t need = config->memory_kib, free_kib;
+	long error = control_physinfo(&machine);
+
+	if (error)
+		return refuse(report, error, "the machine's memory is not known");
+	free_kib = (machine.free_pages - machine.outstanding_pages) * 4;
+	if (need <= free_kib)
+		return true;
+	report_error(
+	    report, NULL, 0,
+	    "not enough memory for %s: it needs %llu MiB, %llu MiB are free, %llu MiB are missing",
+	    config->name, (unsigned long long)need >> 10, (unsigned long long)free_kib >> 10,
+	    ((unsigned long long)(need - free_kib) + 1023) >> 10);
+	return false;
+}
+
+/* The domain without contents */
+
+static bool make(const struct domain_config *config, domid_t *domid, struct report *report)
+{
+	struct xen_domctl_createdomain op = {
+	    .max_vcpus = config->max_vcpus,
+	    .max_evtchn_port = config->max_event_channels,
+	    .max_grant_frames = config->max_grant_frames,
+	    .max_maptrack_frames = config->max_maptrack_frames,
+	    .grant_opts = XEN_DOMCTL_GRANT_version(config->max_grant_version),
+	    .arch.misc_flags = 0,
+	};
+	long error;
+
+	memcpy(op.handle, config->uuid, sizeof(op.handle));
+	*domid = 0;
+	error = control_create_domain(&op, domid);
+	if (error)
+		return refuse(report, error, "the hypervisor makes no domain");
+	error = control_max_vcpus(*domid, config->max_vcpus);
+	if (!error)
+		error = control_max_mem(*domid, config->memory_kib + DOMAIN_SLACK_KIB);
+	if (!error)
+		return true;
+	control_destroy(*domid);
+	return refuse(report, error, "the domain's vCPUs and memory cannot be set up");
+}
+
+/* Where vCPU n runs, of the CPUs that there are. NULL when nothing was said. */
+static const struct control_cpus *cpus_for(const struct cpu_set *sets, unsigned int count,
+					   unsigned int n, const struct cpu_set *online,
+					   struct control_cpus *cpus)
+{
+	struct cpu_set set;
+
+	if (!count)
+		return NULL;
+	domain_vcpu_cpus(sets, count, n, &set);
+	cpu_set_intersect(&set, online);
+	memcpy(cpus, &set, sizeof(*cpus));
+	return cpus;
+}
+
+static bool pin_vcpus(const struct domain_config *config, domid_t domid, struct report *report)
+{
+	struct control_cpus hard_cpus, soft_cpus;
+	struct xen_sysctl_physinfo machine;
+	struct cpu_set online;
+	long error;
+
+	if (!config->hard_count && !config->soft_count)
+		return true;
+	error = control_physinfo(&machine);
+	if (error)
+		return refuse(report, error, "the machine's CPUs are not known");
+	cpu_set_first(&online, machine.max_cpu_id + 1);
+	for (unsigned int n = 0; n < config->max_vcpus; n++) {
+		const struct control_cpus *hard =
+		    cpus_for(config->hard, config->hard_count, n, &online, &hard_cpus);
+		const struct control_cpus *soft =
+		    cpus_for(config->soft, config->soft_count, n, &online, &soft_cpus);
+
+		error = control_set_affinity(domid, n, hard, soft);
+		if (error) {
+			report_error(
+			    report, NULL, 0,
+			    "cpus: vCPU %u cannot run there: %s; this machine has CPUs 0 to %u", n,
+			    error_text(error), machine.max_cpu_id);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool set_sharing(const struct domain_config *config, domid_t domid, struct report *report)
+{
+	long error;
+
+	if (config->weight == 256 && config->cap == 0)
+		return true;
+	error = control_set_scheduling(domid, config->weight, config->cap);
+	return !error || refuse(report, error, "cpu_weight and cap cannot be set");
+}
+
+/* Ports to which the daemons here bind. */
+static bool make_channels(domid_t domid, struct domain_channels *channels, struct report *report)
+{
+	long store = control_alloc_unbound(domid, 0),
+	     console = store < 0 ? 0 : control_alloc_unbound(domid, 0);
+
+	if (store < 0 || console < 0)
+		return refuse(report, store < 0 ? store : console,
+			      "the domain gets no event channels");
+	channels->store_port = (unsigned int)store;
+	channels->console_port = (unsigned int)console;
+	return true;
+}
+
+static bool introduce(domid_t domid, const struct creation *creation,
+		      const struct domain_channels *channels, struct report *report)
+{
+	long error = layout_write(domid, creation, channels);
+
+	if (error)
+		return refuse(report, error, "the store cannot be written");
+	error = xs_introduce(toolstack_store, domid, channels->store_mfn, channels->store_port);
+	return !error || refuse(report, error, "the store does not take the domain");
+}
+
+bool creation_prepare(struct creation *creation, struct domain_config *domain,
+		      struct config *config)
+{
+	struct report report = {.say = report_nothing};
+	char text[UUID_TEXT], setting[UUID_TEXT + 8];
+
+	if (!domain->has_uuid) {
+		uuid_make(domain->uuid);
+		domain->has_uuid = true;
+		uuid_print(domain->uuid, text);
+		snprintf(setting, sizeof(setting), "uuid='%s'", text);
+		if (!config_parse_argument(config, setting, &report))
+			return false;
+	}
+	creation->config = domain;
+	creation->text = config_print(config);
+	return creation->text;
+}
+
+bool domain_create(const struct creation *creation, domid_t *domid, struct report *report)
+{
+	const struct domain_config *config = creation->config;
+	struct domain_channels channels = {0};
+
+	if (!name_is_free(config->name)) {
+		report_error(report, NULL, 0, "Domain with name \"%s\" already exists.",
+			     config->name);
+		return false;
+	}
+	if (!enough_memory(config, report))
+		return false;
+	if (!make(config, domid, report))
+		return false;
+	if (pin_vcpus(config, *domid, report) && set_sharing(config, *domid, report) &&
+	    make_channels(*domid, &channels, report) &&
+	    build_domain(config, *domid, creation->progress, &channels, report) &&
+	    introduce(*domid, creation, &channels, report))
+		return true;
+	domain_end(*domid);
+	return false;
+}
+
+/* The end */
+
+long domain_end(domid_t domid)
+{
+	struct xen_domctl_getdomaininfo info;
+	long error = control_info(domid, &info);
+
+	if (!error)
+		error = control_destroy(domid);
+	if (error && error != -XEN_ESRCH)
+		return error;
+	layout_remove(domid, error ? NULL : (const uint8_t *)info.handle);
+	xs_release(toolstack_store, domid);
+	return error;
+}
+
+/* Names */
+
+/* The kept configuration gets the new name too. */
+static void save_name(domid_t domid, const char *name)
+{
+	struct report report = {.say = report_nothing};
+	struct config config;
+	char setting[DOMAIN_NAME_SIZE + 16], *text;
+
+	if (!saved_config_load(domid, &config))
+		return;
+	snprintf(setting, sizeof(setting), "name=\"%s\"", name);
+	if (config_parse(&config, "", setting, strlen(setting), &report)) {
+		text = config_print(&config);
+		if (text)
+			saved_config_write(domid, text);
+	}
+	config_free(&config);
+}
+
+long domain_rename(const struct domain_view *domain, const char *name)
+{
+	struct domain_view other;
+	long error;
+
+	if (!strcmp(domain->name, name))
+		return 0;
+	if (domain_find(name, &other) == 0)
+		return -XEN_EEXIST;
+	error = layout_write_name((domid_t)domain->domid, domain->uuid, name);
+	if (!error)
+		save_name((domid_t)domain->domid, name);
+	return error;
+}
+
+void domain_unwatch(domid_t domid)
+{
+	char path[STORE_PATH];
+
+	snprintf(path, sizeof(path), "/libxl/%u/watched", domid);
+	xs_write(toolstack_store, 0, path, "0", 1);
+}
+
+long domain_preserve(const struct domain_view *domain)
+{
+	char name[DOMAIN_NAME_SIZE + 24], stamp[24], path[STORE_PATH], text[UUID_TEXT];
+	struct domain_view renamed = *domain;
+	time_t now = time(NULL);
+	struct tm split;
+	long error;
+
+	gmtime_r(&now, &split);
+	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &split);
+	/* Cut, if need be, so that it still is a name. */
+	snprintf(name, sizeof(name), "%.*s-%s", DOMAIN_NAME_SIZE - 1 - (int)sizeof(stamp),
+		 domain->name, stamp);
+	uuid_make(renamed.uuid);
+	error = control_set_handle((domid_t)domain->domid, renamed.uuid);
+	if (error)
+		return error;
+	uuid_print(domain->uuid, text);
+	snprintf(path, sizeof(path), "/vm/%s", text);
+	xs_remove(toolstack_store, 0, path);
+	uuid_print(renamed.uuid, text);
+	snprintf(path, sizeof(path), "/vm/%s", text);
+	error = domain_store_write((domid_t)domain->domid, "vm", path);
+	domain_unwatch((domid_t)domain->domid);
+	return error < 0 ? error : domain_rename(&renamed, name);
+}
