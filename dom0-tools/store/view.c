@@ -147,16 +147,16 @@ static int check_creation(const struct view *view, const char *path, size_t leng
 			  const struct value *value)
 {
 	const struct account *account = view->connection->account;
-	unsigned int nodes = account->nodes;
+	long nodes = account->nodes;
 	size_t bytes = value_length(value);
 
-	if (view->transaction && view->transaction->created > 0)
-		nodes += (unsigned int)view->transaction->created;
+	if (view->transaction)
+		nodes += view->transaction->created;
 	for (size_t at = above; at < length; nodes++) {
 		at = path_next(path, length, at);
 		bytes += node_cost(at, NULL);
 	}
-	if (!view->connection->privileged && nodes > view->connection->store->quota.nodes)
+	if (!view->connection->privileged && nodes > (long)view->connection->store->quota.nodes)
 		return -ENOSPC;
 	return check_room(view, account, value_length(value), bytes);
 }
