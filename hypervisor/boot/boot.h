@@ -29,6 +29,15 @@ struct boot_info {
 };
 extern struct boot_info boot_info;
 
+/* UEFI specification 7.2, EFI_MEMORY_DESCRIPTOR: UEFI's own memory map, for efi_init(); empty if it is too long. */
+struct efi_memory_descriptor {
+	uint32_t type, pad;
+	uint64_t start, virt, pages, attributes;
+};
+#define MAX_EFI_MEMORY 512
+extern struct efi_memory_descriptor efi_memory[MAX_EFI_MEMORY];
+extern unsigned int efi_memory_count;
+
 /* Multiboot2 information to out and memory_map: pure, host-tested. NULL, or what is wrong as the rest of a sentence.
  * Nothing in out points into info (the RSDP is copied), so info need not be kept. */
 const char *multiboot2_parse(const void *info, size_t max, struct boot_info *out);
@@ -101,6 +110,35 @@ struct firmware_info {
 };
 extern struct firmware_info firmware_info;
 void firmware_info_init(void);
+
+/* UEFI's runtime services (efi.c), in the order of their table: UEFI specification 4.5. */
+enum efi_service {
+	EFI_GET_TIME,
+	EFI_SET_TIME,
+	EFI_GET_WAKEUP_TIME,
+	EFI_SET_WAKEUP_TIME,
+	EFI_SET_VIRTUAL_ADDRESS_MAP,
+	EFI_CONVERT_POINTER,
+	EFI_GET_VARIABLE,
+	EFI_GET_NEXT_VARIABLE_NAME,
+	EFI_SET_VARIABLE,
+	EFI_GET_NEXT_HIGH_MONOTONIC_COUNT,
+	EFI_RESET_SYSTEM,
+	EFI_UPDATE_CAPSULE,
+	EFI_QUERY_CAPSULE_CAPABILITIES,
+	EFI_QUERY_VARIABLE_INFO,
+	NR_EFI_SERVICES
+};
+/* Map what the runtime services need and take their addresses, from the table at a machine address. */
+void efi_init(paddr_t runtime_services);
+bool efi_runtime_works(void);
+/* The entry of UEFI's memory map that covers an address; NULL: none. */
+const struct efi_memory_descriptor *efi_memory_at(paddr_t pa);
+/*
+ * Call a service, whose pointers may be the hypervisor's; at most five arguments. One call at a time is made: -EAGAIN:
+ * another CPU makes one, ask again later. -EOPNOTSUPP: the services cannot be used (any more).
+ */
+int efi_call(enum efi_service service, const uint64_t args[5], uint64_t *status);
 
 /* Build dom0 from module 0 and make its vCPU 0 ready (dom0.c). Ends by boot_fail() for bad images. */
 void build_dom0(void);

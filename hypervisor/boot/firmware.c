@@ -65,8 +65,10 @@ static void __init read_efi(void)
 	firmware_info.efi_vendor_revision = table.vendor_revision;
 	firmware_info.efi_config_tables = table.config_tables;
 	firmware_info.efi_config_table_count = table.config_table_count;
-	if (read_physical(&runtime, table.runtime_services, sizeof(runtime)))
+	if (read_physical(&runtime, table.runtime_services, sizeof(runtime))) {
 		firmware_info.efi_runtime_revision = runtime.revision;
+		efi_init(table.runtime_services);
+	}
 	if (table.vendor)
 		read_vendor(table.vendor);
 }

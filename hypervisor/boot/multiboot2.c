@@ -52,12 +52,6 @@ struct tag_framebuffer {
 	uint8_t red_pos, red_size, green_pos, green_size, blue_pos, blue_size; /* if type is 1 */
 };
 
-/* UEFI specification 7.2, EFI_MEMORY_DESCRIPTOR */
-struct efi_memory_descriptor {
-	uint32_t type, pad;
-	uint64_t start, virt, pages, attributes;
-};
-
 #define RSDP_SIZE_OLD 20
 #define RSDP_SIZE_NEW 36
 
@@ -68,6 +62,8 @@ struct parser {
 };
 
 struct boot_info boot_info;
+struct efi_memory_descriptor efi_memory[MAX_EFI_MEMORY] __initdata;
+unsigned int efi_memory_count __initdata;
 
 /* Kept here because the information itself does not outlive the start. */
 static uint8_t rsdp_copy[RSDP_SIZE_NEW] __attribute__((aligned(8)));
@@ -259,7 +255,8 @@ static uint32_t efi_memory_type(uint32_t type)
 	}
 }
 
-static const char *parse_efi_memory_map(const struct tag *t)
+/* UEFI's own map as it is, to efi_memory. */
+static const char *take_efi_memory(const struct tag *t)
 {
 	struct tag_memory_map d; /* the same two words in front */
 	size_t len = tag_len(t);
@@ -270,12 +267,21 @@ static const char *parse_efi_memory_map(const struct tag *t)
 	len -= sizeof(d);
 	if (!entries_ok(len, d.entry_size, sizeof(struct efi_memory_descriptor)))
 		return "the UEFI memory map has entries of an odd size";
-	for (size_t at = 0; at < len; at += d.entry_size) {
-		struct efi_memory_descriptor e;
+	if (len / d.entry_size > MAX_EFI_MEMORY)
+		return too_many_ranges;
+	for (size_t at = 0; at < len; at += d.entry_size)
+		memcpy(&efi_memory[efi_memory_count++], t->data + sizeof(d) + at,
+		       sizeof(efi_memory[0]));
+	return NULL;
+}
 
-		memcpy(&e, t->data + sizeof(d) + at, sizeof(e));
-		if (!memory_map_add(e.start, min(e.pages, UINT64_MAX >> PAGE_SHIFT) << PAGE_SHIFT,
-				    efi_memory_type(e.type)))
+static const char *parse_efi_memory_map(void)
+{
+	for (unsigned int i = 0; i < efi_memory_count; i++) {
+		const struct efi_memory_descriptor *e = &efi_memory[i];
+
+		if (!memory_map_add(e->start, min(e->pages, UINT64_MAX >> PAGE_SHIFT) << PAGE_SHIFT,
+				    efi_memory_type(e->type)))
 			return too_many_ranges;
 	}
 	return NULL;
@@ -308,13 +314,14 @@ static void take_rsdp(struct parser *p)
 
 static const char *finish(struct parser *p)
 {
-	const char *error;
+	const char *error = p->efi_map ? take_efi_memory(p->efi_map) : NULL;
 
 	take_rsdp(p);
+	/* What is wrong with it matters if there is no other. */
 	if (p->map)
 		error = parse_memory_map(p->map);
 	else if (p->efi_map)
-		error = parse_efi_memory_map(p->efi_map);
+		error = error ?: parse_efi_memory_map();
 	else if (p->basic)
 		error = parse_basic_memory(p->basic);
 	else
@@ -336,6 +343,7 @@ const char *multiboot2_parse(const void *info, size_t max, struct boot_info *out
 	memset(out, 0, sizeof(*out));
 	out->fb.type = 0xff;
 	memory_map_entries = 0;
+	efi_memory_count = 0;
 	if (max < 8)
 		return "the boot loader's information is too short";
 	memcpy(&total, info, sizeof(total));

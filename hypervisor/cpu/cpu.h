@@ -159,6 +159,17 @@ void smp_stop_others(void);
  * but leaves (console). Interrupts off. */
 void smp_run_alone(void (*fn)(void *arg), void *arg);
 
+/* ---- the firmware's code (firmware.c) ---- */
+/*
+ * Call a function of the firmware by Microsoft's convention, in the address space of root, which has the hypervisor's
+ * slots, on behalf of current (not idle). *result: its rax. -EFAULT: it faulted, *result is undefined, and what
+ * state the firmware is in nobody knows: never call it again.
+ */
+int firmware_call(const uint64_t *root, uint64_t function, const uint64_t args[5],
+		  uint64_t *result);
+/* An exception in the hypervisor that no fixup covers: true if it was the firmware's, whose call then ends. */
+bool firmware_fault(struct cpu_user_regs *regs);
+
 /* ---- access to the current guest's memory (uaccess.c) ---- */
 /*
  * Copy between hypervisor memory and guest virtual memory of current's active address space. Ranges

@@ -127,6 +127,8 @@ void trap_from_hypervisor(struct cpu_user_regs *regs)
 {
 	const struct fixup *f = find_fixup(regs->rip);
 
+	if (!f && firmware_fault(regs))
+		return;
 	if (!f)
 		fatal_trap(regs);
 	if (regs->entry_vector == TRAP_PF && ldt_window_fault(read_cr2()))

@@ -41,9 +41,12 @@ extern bool direct_map_complete; /* phys_to_virt() works for all RAM; before: be
 #define MAP_UNCACHED 0x4
 #define MAP_USER     0x8 /* readable by guests: only the machine-to-physical map */
 #define MAP_WC	     0x10
+#define MAP_PRIVATE  0x20 /* not in every address space */
 /* Map nr frames from mfn at va, 4 KiB or larger pages as alignment allows. Tables come from boot_alloc before
  * mm_init, else from the frame allocator. -ENOMEM. */
 int map_pages(vaddr_t va, mfn_t mfn, size_t nr, unsigned int flags);
+/* Map frames at their machine addresses, all below 2^47, in an L4 table that is no guest's and not in use. -ENOMEM. */
+int map_at_own_address(uint64_t *root, mfn_t mfn, size_t nr, unsigned int flags);
 void unmap_pages(vaddr_t va, size_t nr); /* local TLB flush only; tables stay */
 /* Device memory or tables (any alignment), kept mapped; cached without MAP_UNCACHED or MAP_WC. NULL: out
  * of virtual space or memory. iounmap() flushes all CPUs: no lock held. */

@@ -44,13 +44,14 @@ static uint64_t *table_of(uint64_t entry)
 	return phys_to_virt(entry & PTE_ADDR_MASK);
 }
 
-/* Its L3 table is there if va is ours to map. */
-static uint64_t *root_entry(vaddr_t va)
+/* Its L3 table is there if va is ours to map; in other roots than idle_root the hypervisor's slots are not. */
+static uint64_t *root_entry(uint64_t *root, vaddr_t va)
 {
 	unsigned int i = slot(va, 4);
+	bool ours = i >= HV_FIRST_SLOT && i <= HV_LAST_SLOT;
 
-	BUG_ON(i < HV_FIRST_SLOT || i > HV_LAST_SLOT || !(idle_root[i] & PTE_PRESENT));
-	return &idle_root[i];
+	BUG_ON(ours != (root == idle_root) || !(root[i] & PTE_PRESENT));
+	return &root[i];
 }
 
 static uint64_t *alloc_table(void)
@@ -66,7 +67,7 @@ static uint64_t pte_flags(unsigned int flags)
 	uint64_t e = PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY;
 
 	/* What guests may read is not in all of their address spaces: vm_assist's m2p_strict. */
-	if (cpu_features.pge && !(flags & MAP_USER))
+	if (cpu_features.pge && !(flags & (MAP_USER | MAP_PRIVATE)))
 		e |= PTE_GLOBAL;
 	if (cpu_features.nx && !(flags & MAP_EXEC))
 		e |= PTE_NX;
@@ -115,9 +116,9 @@ static int make_table(uint64_t *entry, unsigned int level, bool user)
  * The entry that maps va: of *level, or of a lower one if a table is already in the way; *level is
  * set to it. Missing tables are made and large pages above *level are split. NULL: out of memory.
  */
-static uint64_t *make_entry(vaddr_t va, unsigned int *level, bool user)
+static uint64_t *make_entry(uint64_t *root, vaddr_t va, unsigned int *level, bool user)
 {
-	uint64_t *e = root_entry(va);
+	uint64_t *e = root_entry(root, va);
 
 	for (unsigned int l = 3;; l--) {
 		bool table;
@@ -144,21 +145,18 @@ static unsigned int best_level(vaddr_t va, mfn_t mfn, size_t nr)
 	return level;
 }
 
-int map_pages(vaddr_t va, mfn_t mfn, size_t nr, unsigned int flags)
+/* table_lock held */
+static int map_in(uint64_t *root, vaddr_t va, mfn_t mfn, size_t nr, unsigned int flags)
 {
 	uint64_t e = pte_flags(flags);
-	int ret = 0;
 
-	spin_lock(&table_lock);
 	while (nr) {
 		unsigned int level = best_level(va, mfn, nr);
-		uint64_t *p = make_entry(va, &level, flags & MAP_USER);
+		uint64_t *p = make_entry(root, va, &level, flags & MAP_USER);
 		uint64_t old;
 
-		if (!p) {
-			ret = -ENOMEM;
-			break;
-		}
+		if (!p)
+			return -ENOMEM;
 		old = *p;
 		WRITE_ONCE(*p, (level > 1 ? to_large(e) : e) | mfn << PAGE_SHIFT);
 		if (old & PTE_PRESENT)
@@ -167,14 +165,38 @@ int map_pages(vaddr_t va, mfn_t mfn, size_t nr, unsigned int flags)
 		mfn += LEVEL_FRAMES(level);
 		nr -= LEVEL_FRAMES(level);
 	}
+	return 0;
+}
+
+int map_pages(vaddr_t va, mfn_t mfn, size_t nr, unsigned int flags)
+{
+	int rc;
+
+	spin_lock(&table_lock);
+	rc = map_in(idle_root, va, mfn, nr, flags);
 	spin_unlock(&table_lock);
-	return ret;
+	return rc;
+}
+
+int map_at_own_address(uint64_t *root, mfn_t mfn, size_t nr, unsigned int flags)
+{
+	vaddr_t va = mfn << PAGE_SHIFT, last = (mfn + nr - 1) << PAGE_SHIFT;
+	int rc = 0;
+
+	spin_lock(&table_lock);
+	for (unsigned int i = slot(va, 4); !rc && i <= slot(last, 4); i++)
+		if (!(root[i] & PTE_PRESENT))
+			rc = make_table(&root[i], 4, false);
+	if (!rc)
+		rc = map_in(root, va, mfn, nr, flags | MAP_PRIVATE);
+	spin_unlock(&table_lock);
+	return rc;
 }
 
 /* As make_entry(), but never makes a table where nothing is mapped: then *level is that of the hole. */
 static uint64_t *find_entry(vaddr_t va, size_t nr, unsigned int *level)
 {
-	uint64_t *e = root_entry(va);
+	uint64_t *e = root_entry(idle_root, va);
 
 	for (unsigned int l = 3;; l--) {
 		e = &table_of(*e)[slot(va, l)];
@@ -338,7 +360,7 @@ int percpu_area_map(unsigned int cpu)
 	uint64_t *e;
 
 	spin_lock(&table_lock);
-	e = make_entry(percpu_area(cpu), &level, false);
+	e = make_entry(idle_root, percpu_area(cpu), &level, false);
 	spin_unlock(&table_lock);
 	if (!e)
 		return -ENOMEM;

@@ -65,6 +65,9 @@ long do_physdev_op(int cmd, vaddr_t arg);
 long do_physdev_op_compat(vaddr_t arg);
 long do_platform_op(vaddr_t arg);
 long do_mca(vaddr_t arg);
+/* platform_op's part for UEFI (efi.c): 0 or an error; -EAGAIN: the firmware is in use, ask again. */
+struct xenpf_efi_runtime_call;
+long efi_runtime_call(struct xenpf_efi_runtime_call *op);
 
 /* One line in the log for the first use of a sub-operation that is not implemented; `told` is a
  * word of the caller's with a bit each. Returns -ENOSYS. */

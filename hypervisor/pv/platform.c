@@ -38,6 +38,21 @@ static long efi_vendor(union xenpf_efi_info *info)
 	return 0;
 }
 
+/* The area's kind, and how much of [addr, addr + size) is in it. */
+static long efi_memory_info(union xenpf_efi_info *info)
+{
+	const struct efi_memory_descriptor *e = efi_memory_at(info->mem.addr);
+	uint64_t rest;
+
+	if (!e)
+		return -ESRCH;
+	rest = e->start + (e->pages << PAGE_SHIFT) - info->mem.addr;
+	info->mem.size = min(info->mem.size, rest);
+	info->mem.attr = e->attributes;
+	info->mem.type = e->type;
+	return 0;
+}
+
 static long efi_info(struct xenpf_firmware_info *op)
 {
 	union xenpf_efi_info *info = &op->u.efi_info;
@@ -61,6 +76,7 @@ static long efi_info(struct xenpf_firmware_info *op)
 	case XEN_FW_EFI_VENDOR:
 		return efi_vendor(info);
 	case XEN_FW_EFI_MEM_INFO:
+		return efi_memory_info(info);
 	case XEN_FW_EFI_PCI_ROM:
 	case XEN_FW_EFI_APPLE_PROPERTIES:
 		return not_implemented("firmware_info, EFI", op->index, &told);
@@ -227,6 +243,12 @@ long do_platform_op(vaddr_t arg)
 						    op.u.settime64.system_time);
 	case XENPF_firmware_info:
 		rc = get_firmware_info(&op.u.firmware_info);
+		break;
+	case XENPF_efi_runtime_call:
+		rc = efi_runtime_call(&op.u.efi_runtime_call);
+		/* Another CPU is in there: see to what else there is until it is done. */
+		if (rc == -EAGAIN)
+			return hypercall_continue(__HYPERVISOR_platform_op, 1, arg);
 		break;
 	case XENPF_get_cpuinfo:
 		rc = get_cpuinfo(&op.u.pcpu_info);

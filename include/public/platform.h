@@ -241,8 +241,8 @@ struct xenpf_firmware_info {
 				XEN_GUEST_HANDLE(void) name; /* UTF-16 */
 			} vendor;
 			struct {
-				uint64_t addr; /* IN: an address; OUT: start of its area */
-				uint64_t size; /* IN: bytes of interest; OUT: of the area */
+				uint64_t addr; /* IN */
+				uint64_t size; /* INOUT: bytes from addr on, cut to addr's area */
 				uint64_t attr;
 				uint32_t type;
 			} mem;

@@ -18,11 +18,12 @@ class Guest:
     twin: bool = False  # a further module is the guest itself (tests/guests/twin.h)
     crashes: str = ""  # what the console must say when the guest is meant to be killed
     long: bool = False
+    uefi: bool = False
 
     @property
     def id(self):
         words = [self.name, self.arguments.replace(" ", "-"), f"{self.cpus}cpu" if self.cpus > 1 else "",
-                 self.cpu if self.cpu != "Haswell" else ""]
+                 self.cpu if self.cpu != "Haswell" else "", "uefi" if self.uefi else ""]
         return "-".join(word for word in words if word)
 
 
@@ -64,6 +65,10 @@ GUESTS = [
     Guest("timers"),
     Guest("timers", cpus=4),
     Guest("platform"),
+    Guest("efi"),
+    Guest("efi", cpus=2, uefi=True),
+    Guest("efi", "broken", uefi=True),
+    Guest("efi", cpus=2, cpu="max", uefi=True, long=True),
     Guest("grants"),
     Guest("grants", "rounds=2000", cpus=2),
     # Four CPUs on two, each of whose flushes waits for all: few rounds.

@@ -15,10 +15,10 @@ import machine as machine_module
 DEBIAN = os.path.join(machine_module.TOP, os.environ.get("THIRD_PARTY", "build/third-party"), "debian")
 PROMPT = "/ # "
 
-# What kernel and hypervisor say when something is wrong or missing, but for UEFI's runtime services (platform_op 49).
+# What kernel and hypervisor say when something is wrong or missing.
 BAD = re.compile(r"^.*(?:\bBUG\b|\bOops\b|WARNING: CPU|Call Trace|general protection|xen map irq failed|"
                  r"nobody cared|soft lockup|blocked for more|unable to handle|"
-                 r"xen_mcelog: Failed|mce: Unable|(?<!platform_op 49) is not implemented|INSMOD FAILED).*$", re.M)
+                 r"xen_mcelog: Failed|mce: Unable|is not implemented|INSMOD FAILED).*$", re.M)
 
 
 @functools.cache

@@ -36,7 +36,7 @@ def test_guest(machine, tmp_path, guest):
         modules.append((modules[0][0], ""))
 
     with machine(f"noreboot {guest.cmdline}", modules, cerne=os.path.join(BUILD, "debug/cerne"), cpus=guest.cpus,
-                 memory=guest.memory, cpu=guest.cpu) as m:
+                 memory=guest.memory, cpu=guest.cpu, uefi=guest.uefi) as m:
         if guest.crashes:
             m.expect(guest.crashes, timeout=guest.seconds)
             m.expect(r"Stopped \(noreboot\)")

@@ -68,10 +68,16 @@ def test_linux_hotplug_and_disk(machine, tmp_path):
 
 
 def test_linux_uefi(machine):
-    """Four CPUs, UEFI, every CPU feature that the emulator has; Linux finds ACPI through UEFI's tables."""
-    with linux_machine(machine, dict(cpu="max", cpus=4, memory="1G", uefi=True)) as m:
+    """Four CPUs, UEFI, every CPU feature that the emulator has; Linux finds ACPI through UEFI's tables, and
+    uses UEFI's variables."""
+    with linux_machine(machine, dict(cpu="max", cpus=4, memory="1G", uefi=True), modules=["efivarfs"]) as m:
         linux = Linux(m)
         check_cpus(linux, 4)
+        linux.run("mkdir /efi && mount -t efivarfs none /efi")
+        assert "BootOrder-8be4df61-93ca-11d2-aa0d-00e098032b8c" in linux.run("ls /efi")
+        ours = "/efi/CerneTest-12345678-1234-1234-1234-123456789abc"
+        linux.run(f"printf '\\007\\0\\0\\0kept' > {ours} && umount /efi && mount -t efivarfs none /efi")
+        assert linux.run(f"tail -c 4 {ours}").endswith("kept")
         linux.poweroff()
 
 

@@ -55,7 +55,7 @@ static void module_tag(uint32_t start, uint32_t end, const char *text)
 /* entry_size and version, then entries. */
 static void map_tag(uint32_t type, uint32_t entry_size, const void *entries, uint32_t len)
 {
-	uint8_t data[8192];
+	uint8_t data[32768];
 	uint32_t head[2] = {entry_size, 0};
 
 	memcpy(data, head, 8);
@@ -295,6 +295,37 @@ static void test_too_many_ranges(void **state)
 	refused("more ranges");
 }
 
+/* UEFI's map is kept as it is beside the other one, and left out when it is odd or too long. */
+static void test_efi_memory_kept(void **state)
+{
+	static uint64_t e[(MAX_EFI_MEMORY + 1) * 6];
+
+	for (unsigned int i = 0; i <= MAX_EFI_MEMORY; i++) {
+		e[i * 6] = 6; /* runtime data */
+		e[i * 6 + 1] = (uint64_t)(i + 1) << 20;
+		e[i * 6 + 3] = 2;
+		e[i * 6 + 4] = 1UL << 63 | 8;
+	}
+	begin();
+	some_memory();
+	map_tag(17, 48, e, 2 * 48);
+	ok();
+	assert_int_equal(efi_memory_count, 2);
+	assert_int_equal(efi_memory[1].start, 2 << 20);
+	assert_int_equal(efi_memory[1].pages, 2);
+	assert_true(efi_memory[1].attributes == (1UL << 63 | 8));
+	begin();
+	some_memory();
+	map_tag(17, 48, e, 2 * 48 - 8);
+	ok();
+	assert_int_equal(efi_memory_count, 0);
+	begin();
+	some_memory();
+	map_tag(17, 48, e, sizeof(e));
+	ok();
+	assert_int_equal(efi_memory_count, 0);
+}
+
 static void test_efi(void **state)
 {
 	static const uint32_t types[] = {0, 1, 2,  3,  4,  5,  6,  7,
@@ -480,15 +511,11 @@ static void test_bad_sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_least),
-	    cmocka_unit_test(test_texts),
-	    cmocka_unit_test(test_modules),
-	    cmocka_unit_test(test_memory),
-	    cmocka_unit_test(test_too_many_ranges),
-	    cmocka_unit_test(test_efi),
-	    cmocka_unit_test(test_rsdp),
-	    cmocka_unit_test(test_framebuffer),
-	    cmocka_unit_test(test_truncated),
+	    cmocka_unit_test(test_least),	    cmocka_unit_test(test_texts),
+	    cmocka_unit_test(test_modules),	    cmocka_unit_test(test_memory),
+	    cmocka_unit_test(test_too_many_ranges), cmocka_unit_test(test_efi),
+	    cmocka_unit_test(test_efi_memory_kept), cmocka_unit_test(test_rsdp),
+	    cmocka_unit_test(test_framebuffer),	    cmocka_unit_test(test_truncated),
 	    cmocka_unit_test(test_bad_sizes),
 	};
 
