@@ -12,6 +12,7 @@
 #include "sched/sched.h"
 #include "time/time.h"
 #include "lib/errno.h"
+#include <public/sched.h>
 #include <public/vcpu.h>
 
 static long initialise(struct vcpu *v, vaddr_t arg)
@@ -101,6 +102,19 @@ void vcpu_send_nmi(struct vcpu *v)
 		apic_send_ipi(READ_ONCE(v->sched.cpu), VECTOR_KICK);
 }
 
+/* The last one that was up ends its domain, since nothing could bring one of them up again. */
+static void take_down(struct vcpu *v)
+{
+	struct domain *d = v->domain;
+
+	vcpu_pause_flag_set(v, VPF_DOWN);
+	/* Of two that go down at once the later finds both flags. */
+	for (unsigned int i = 0; i < d->max_vcpus; i++)
+		if (!test_bit(VPF_DOWN, &d->vcpu[i]->pause_flags))
+			return;
+	domain_shutdown(d, SHUTDOWN_poweroff);
+}
+
 long do_vcpu_op(unsigned int cmd, unsigned int vcpuid, vaddr_t arg)
 {
 	struct vcpu *v = domain_vcpu(current->domain, vcpuid);
@@ -123,7 +137,7 @@ long do_vcpu_op(unsigned int cmd, unsigned int vcpuid, vaddr_t arg)
 		vcpu_pause_flag_clear(v, VPF_DOWN);
 		return 0;
 	case VCPUOP_down:
-		vcpu_pause_flag_set(v, VPF_DOWN);
+		take_down(v);
 		return 0;
 	case VCPUOP_is_up:
 		return !test_bit(VPF_DOWN, &v->pause_flags);

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Ends of the machine: dom0's poweroff and reboot are real, on every chipset and firmware."""
+import os
+
 import pytest
 
+from machine import BUILD
 from shell import Shell
 
 
@@ -26,3 +29,11 @@ def test_noreboot(machine):
         m.expect(r"Stopped \(noreboot\)")  # idle CPUs are halted before that, too
         m.wait_halted()
         m.check_audit()
+
+
+def test_all_vcpus_down(machine):
+    """A domain whose last vCPU goes down has powered off."""
+    with machine(modules=[(os.path.join(BUILD, "tests/guests/vcpu"), "all-down")], cpus=2, memory="128M") as m:
+        m.expect(r"\(CERNE\) Domain 0 has powered off")
+        m.wait_off()
+        assert "still up" not in m.output()

@@ -407,6 +407,11 @@ static const struct test tests[] = {
 void guest_main(void)
 {
 	vcpus = vcpu_count();
+	/* The scenario sees the end that this is. */
+	if (test_argument_word("all-down")) {
+		hypercall_vcpu_op(VCPUOP_down, 0, NULL);
+		printk("vCPU 0 is still up\n");
+	}
 	for (unsigned int i = 1; i < vcpus; i++)
 		stacks[i] = test_stack();
 	test_main("vcpu", tests, COUNT_OF(tests));
