@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "shell.h"
+#include "console/console.h"
 #include "control/control.h"
 #include "xl/xl.h"
 #include "files/commands.h"
@@ -335,6 +336,8 @@ static int run_reboot(int argc, char **argv)
 const struct command commands[] = {
     {"cat", "FILE...", "print files", NULL, run_cat, LINE_SIZE},
     {"clear", "", "clear the screen", NULL, run_clear, 0},
+    {"console-log", "[DOMAIN|hypervisor]", "what a domain has printed, also after its end",
+     "DOMAIN is a number or a name. Without one, the consoles that are known.", run_console_log, 1},
     {"date", "", "the time of day, UTC", NULL, run_date, 0},
     {"debug-keys", "KEYS", "press keys of the hypervisor's console",
      "`debug-keys h` lists them; what they print may need dmesg to be seen.", run_debug_keys, 1},

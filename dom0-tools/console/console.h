@@ -14,8 +14,12 @@
 /* How many domains that have ended keep theirs. */
 #define CONSOLE_DEAD 8
 
-/* Start to follow the store's domains. Once; the store must have been started. 0 or an error. */
-long console_start(void);
+/*
+ * Start to follow the store's domains over a connection of dom0's whose watches nobody else dispatches. Once. 0 or an
+ * error.
+ */
+struct xs;
+long console_start(struct xs *xs);
 
 /* Why console_attach came back. */
 enum console_end {
@@ -36,5 +40,8 @@ long console_attach(domid_t domid);
  * *position is then where to go on. Returns how many, 0 at the end, -XEN_ESRCH if nothing is known of it.
  */
 long console_log_read(domid_t domid, char *buffer, size_t size, uint64_t *position);
+
+/* The shell's command. */
+int run_console_log(int argc, char **argv);
 
 #endif
