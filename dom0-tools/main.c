@@ -1,26 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /* The first domain: tell what it was given, then a shell on the console. */
 #include "shell.h"
+#include "console/console.h"
 #include "files/files.h"
 #include "store/store.h"
 #include "xl/toolstack.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 int main(int argc, char **argv);
 
+/* What the other domains and the tools rely on. */
+static void start_services(void)
+{
+	long error = store_start();
+	struct xs *xs;
+
+	if (error) {
+		printf("The store does not run: %s\n", strerror((int)-error));
+		return;
+	}
+	xs = store_connect();
+	error = xs ? console_start(xs) : -ENOMEM;
+	if (error)
+		printf("The console daemon does not run: %s\n", strerror((int)-error));
+	toolstack_start(store_connect());
+}
+
 int main(int argc, char **argv)
 {
-	long error;
-
 	printf("Cerne dom0\n");
 	show_info();
 	files_start();
-	error = store_start();
-	if (error)
-		printf("The store does not run: %s\n", strerror((int)-error));
-	else
-		toolstack_start(store_connect());
+	start_services();
 	printf("Type `help` for the commands.\n");
 	shell_run();
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "console/internal.h"
-#include "control/control.h"
+#include "shell.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <public/errno.h>
 
 /* By name or by number, the youngest of several. The lock is held. */
 static struct console *find_by_text(const char *text)
@@ -37,18 +36,13 @@ static int list(void)
 	return 0;
 }
 
+/* There is a command for it. */
 static int show_hypervisor(void)
 {
-	char text[1024];
-	uint32_t index = 0;
-	long count;
+	static char name[] = "dmesg";
+	char *words[] = {name, NULL};
 
-	while ((count = control_log_read(text, sizeof(text), &index)) > 0)
-		fwrite(text, 1, (size_t)count, stdout);
-	if (count == 0)
-		return 0;
-	printf("console-log: the hypervisor refuses its log: error %ld\n", count);
-	return 1;
+	return command_find(name)->run(1, words);
 }
 
 /* A piece at a time, up to what the log's end was at first: it may go on growing. */
