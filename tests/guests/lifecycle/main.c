@@ -71,11 +71,39 @@ static void many_at_once(void)
 	EXPECT_TRUE(free_bytes_again(before));
 }
 
+/* ---- domains that run ---- */
+
+static struct child child;
+
+static void greet(struct child_mail *mail)
+{
+	mail->value[0] = 0x1234;
+	child_say(mail, 1, 1);
+}
+
+static void runs(void)
+{
+	uint64_t before = free_bytes();
+
+	if (!child_run(&child, 1, greet))
+		return;
+	child_wait_said(&child, 1);
+	EXPECT(child.mail->value[0], 0x1234);
+	EXPECT_TRUE(child_exists(child.domid));
+	EXPECT(domctl_op.u.getdomaininfo.tot_pages, child.pages);
+	EXPECT(domctl_op.u.getdomaininfo.nr_online_vcpus, 1);
+	child_answer(&child, 1);
+	child_wait_shutdown(&child, SHUTDOWN_poweroff);
+	EXPECT_TRUE(child_exists(child.domid));
+	EXPECT_TRUE(domctl_op.u.getdomaininfo.cpu_time > 0);
+	child_end(&child);
+	EXPECT_TRUE(free_bytes_again(before));
+}
+
 static const struct test tests[] = {
-    {"one domain", one},
-    {"cost of a domain", cost},
-    {"many times", many_times},
-    {"many at once", many_at_once},
+    {"one domain", one},	{"cost of a domain", cost},
+    {"many times", many_times}, {"many at once", many_at_once},
+    {"one that runs", runs},
 };
 
 void guest_main(void)
