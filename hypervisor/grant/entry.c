@@ -200,6 +200,9 @@ static __attribute__((noinline)) int use_checked(struct domain *d, struct grant_
 	uint16_t bits = 0;
 	int status = GNTST_okay;
 
+	/* Its grants in use go on, no more begin. */
+	if (unlikely(d->is_dying))
+		return GNTST_bad_domain;
 	/* In use, it is whose it was; a part of the page stands for no mapping. */
 	if (a->uses && unlikely(a->user != user || (a->partial && !u->copy)))
 		return GNTST_general_error;

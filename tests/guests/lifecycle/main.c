@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Domains made and ended again, and what that leaves behind: nothing. */
 #include "../child.h"
+#include <public/grant_table.h>
 
 static void one(void)
 {
@@ -100,10 +101,272 @@ static void runs(void)
 	EXPECT_TRUE(free_bytes_again(before));
 }
 
+/* Counts for ever: whether it runs shows. */
+static void count(struct child_mail *mail)
+{
+	mail->said = 1;
+	for (;;)
+		mail->value[0]++;
+}
+
+/* Does it count on, within 100 ms? */
+static bool counts(const struct child *c)
+{
+	uint64_t was = c->mail->value[0], end = clock_now() + 100000000;
+
+	while (c->mail->value[0] == was && clock_now() < end)
+		hypercall_sched_op(SCHEDOP_yield, NULL);
+	return c->mail->value[0] != was;
+}
+
+static void paused(void)
+{
+	if (!child_run(&child, 1, count) || !child_wait_said(&child, 1))
+		return;
+	EXPECT_TRUE(counts(&child));
+	EXPECT(domctl(XEN_DOMCTL_pausedomain, child.domid), 0);
+	/* At once, wherever it ran. */
+	EXPECT_TRUE(!counts(&child));
+	EXPECT_TRUE(child_exists(child.domid));
+	EXPECT(domctl_op.u.getdomaininfo.flags & (XEN_DOMINF_paused | XEN_DOMINF_running),
+	       XEN_DOMINF_paused);
+	EXPECT(domctl(XEN_DOMCTL_pausedomain, child.domid), 0);
+	EXPECT(domctl(XEN_DOMCTL_unpausedomain, child.domid), 0);
+	EXPECT_TRUE(!counts(&child));
+	EXPECT(domctl(XEN_DOMCTL_unpausedomain, child.domid), 0);
+	EXPECT_TRUE(counts(&child));
+	child_end(&child);
+}
+
+/* Its context can be read, and another one be set, while it is in the middle of something. */
+static void context(void)
+{
+	static struct vcpu_guest_context c;
+
+	if (!child_run(&child, 1, count) || !child_wait_said(&child, 1))
+		return;
+	domctl_op.u.vcpucontext.vcpu = 0;
+	domctl_op.u.vcpucontext.ctxt.p = &c;
+	EXPECT(domctl(XEN_DOMCTL_getvcpucontext, child.domid), 0);
+	EXPECT_TRUE(c.user_regs.rip >= VIRT_BASE &&
+		    c.user_regs.rip < VIRT_BASE + child.stack * PAGE_SIZE);
+	EXPECT(c.ctrlreg[3] >> PAGE_SHIFT, child.mail->root);
+	EXPECT(c.flags & (VGCF_in_kernel | VGCF_online), VGCF_in_kernel | VGCF_online);
+	EXPECT(domctl(XEN_DOMCTL_setvcpucontext, child.domid), 0);
+	EXPECT_TRUE(counts(&child));
+	c.ctrlreg[3] += PAGE_SIZE;
+	EXPECT(domctl(XEN_DOMCTL_setvcpucontext, child.domid), -EOPNOTSUPP);
+	EXPECT_TRUE(counts(&child));
+	child_end(&child);
+}
+
+static void end_while_running(void)
+{
+	uint64_t before = free_bytes();
+
+	for (unsigned int i = 0; i < 20; i++) {
+		if (!child_run(&child, 1, count) || !child_wait_said(&child, 1))
+			return;
+		child_end(&child);
+	}
+	EXPECT_TRUE(free_bytes_again(before));
+}
+
+static void jump_to_nowhere(struct child_mail *mail)
+{
+	mail->said = 1;
+	__asm__ volatile("jmp *%0" ::"r"(0x1000ul));
+}
+
+static volatile unsigned int told;
+
+static void hear(evtchn_port_t port, void *unused)
+{
+	told++;
+}
+
+/* It has no handlers, so that any trap is its end; not ours. */
+static void crash(void)
+{
+	long port = event_bind_virq(VIRQ_DOM_EXC, hear, NULL);
+
+	told = 0;
+	if (!child_run(&child, 1, jump_to_nowhere) || !child_wait_said(&child, 1))
+		return;
+	EXPECT_TRUE(test_wait(&told));
+	child_wait_shutdown(&child, SHUTDOWN_crash);
+	/* What is left can be looked at. */
+	EXPECT(child.mail->said, 1);
+	child_end(&child);
+	EXPECT(event_close((evtchn_port_t)port), 0);
+}
+
+static void suspend(struct child_mail *mail)
+{
+	struct sched_shutdown op = {.reason = SHUTDOWN_suspend};
+
+	mail->said = 1;
+	for (unsigned int i = 2;; i++) {
+		mail->value[0] = (uint64_t)hypercall_sched_op(SCHEDOP_shutdown, &op);
+		mail->said = i;
+	}
+}
+
+static void suspends(void)
+{
+	if (!child_run(&child, 1, suspend))
+		return;
+	for (unsigned int i = 2; i < 5; i++) {
+		child_wait_shutdown(&child, SHUTDOWN_suspend);
+		EXPECT(child.mail->said, i - 1);
+		EXPECT(domctl(XEN_DOMCTL_resumedomain, child.domid), 0);
+		child_wait_said(&child, i);
+		EXPECT(child.mail->value[0], 0);
+	}
+	child_end(&child);
+}
+
+/* ---- what peers hold on to ---- */
+
+/* A mapped frame keeps the domain, dying, until it is let go. */
+static void held_by_mapping(void)
+{
+	uint64_t before = free_bytes();
+
+	if (!child_run(&child, 1, greet) || !child_wait_said(&child, 1))
+		return;
+	EXPECT(domctl(XEN_DOMCTL_destroydomain, child.domid), 0);
+	EXPECT_TRUE(child_exists(child.domid));
+	EXPECT_TRUE(domctl_op.u.getdomaininfo.flags & XEN_DOMINF_dying);
+	EXPECT(domctl_op.u.getdomaininfo.tot_pages, 1);
+	EXPECT(child.mail->value[0], 0x1234);
+	/* It is of no other use; its number is taken. */
+	EXPECT(domctl(XEN_DOMCTL_destroydomain, child.domid), 0);
+	child_arguments(1);
+	EXPECT(domctl(XEN_DOMCTL_createdomain, child.domid), -EEXIST);
+	frames_unmap(child.mail, 1);
+	child.mail = NULL;
+	EXPECT_TRUE(child_wait_gone(child.domid));
+	EXPECT_TRUE(free_bytes_again(before));
+	child_arguments(1);
+	EXPECT(domctl(XEN_DOMCTL_createdomain, child.domid), 0);
+	EXPECT_TRUE(child_destroy(child.domid));
+}
+
+/* The child's end of an event channel is gone with it; ours can be used for another. */
+static void bind(struct child_mail *mail)
+{
+	struct evtchn_bind_interdomain op = {.remote_dom = 0,
+					     .remote_port = (evtchn_port_t)mail->value[0]};
+
+	mail->value[1] = (uint64_t)hypercall_event_channel_op(EVTCHNOP_bind_interdomain, &op);
+	child_say(mail, 1, 1);
+}
+
+static void event_channel(void)
+{
+	uint64_t before = free_bytes();
+	long port;
+	struct evtchn_status status;
+
+	if (!child_build(&child, 1, bind))
+		return;
+	told = 0;
+	port = event_alloc_unbound(DOMID_SELF, child.domid, hear, NULL);
+	child.mail->value[0] = (uint64_t)port;
+	child_start(&child);
+	child_wait_said(&child, 1);
+	EXPECT(child.mail->value[1], 0);
+	status = (struct evtchn_status){.dom = DOMID_SELF, .port = (evtchn_port_t)port};
+	EXPECT(hypercall_event_channel_op(EVTCHNOP_status, &status), 0);
+	EXPECT(status.status, EVTCHNSTAT_interdomain);
+	EXPECT(status.u.interdomain.dom, child.domid);
+	EXPECT(event_send((evtchn_port_t)port), 0);
+	child_end(&child);
+	EXPECT(hypercall_event_channel_op(EVTCHNOP_status, &status), 0);
+	EXPECT(status.status, EVTCHNSTAT_unbound);
+	EXPECT(event_send((evtchn_port_t)port), 0);
+	EXPECT(event_close((evtchn_port_t)port), 0);
+	EXPECT_TRUE(free_bytes_again(before));
+}
+
+/* The child grants a page of its own; the mapping is ours, and keeps it. */
+static char granted[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+
+static void grant(struct child_mail *mail)
+{
+	child_say(mail, 1, 1);
+}
+
+static void hold_grant(void)
+{
+	struct gnttab_map_grant_ref map = {.flags = GNTMAP_host_map, .ref = 20};
+	struct gnttab_unmap_grant_ref unmap = {0};
+	struct gnttab_setup_table setup = {.nr_frames = 1};
+	struct grant_entry_v1 *table;
+	xen_pfn_t frame;
+	void *at = frames_reserve(1);
+	long error = 0;
+
+	if (!EXPECT_TRUE(at) || !child_run(&child, 1, grant) || !child_wait_said(&child, 1))
+		return;
+	setup.dom = child.domid;
+	setup.frame_list.p = &frame;
+	EXPECT(hypercall_grant_table_op(GNTTABOP_setup_table, &setup, 1), 0);
+	EXPECT(setup.status, GNTST_okay);
+	table = frames_map(frame, 1, PTE_DATA, child.domid, &error);
+	if (!EXPECT(error, 0))
+		return;
+	table[20] = (struct grant_entry_v1){
+	    .flags = GTF_permit_access,
+	    .domid = 0,
+	    .frame = (uint32_t)child.mfn[((unsigned long)granted - VIRT_BASE) / PAGE_SIZE]};
+	map.dom = child.domid;
+	map.host_addr = (unsigned long)at;
+	EXPECT(hypercall_grant_table_op(GNTTABOP_map_grant_ref, &map, 1), 0);
+	EXPECT(map.status, GNTST_okay);
+	*(volatile uint64_t *)at = 77;
+	frames_unmap(child.mail, 1);
+	child.mail = NULL;
+	frames_unmap(table, 1);
+	EXPECT(domctl(XEN_DOMCTL_destroydomain, child.domid), 0);
+	EXPECT_TRUE(child_exists(child.domid));
+	EXPECT(domctl_op.u.getdomaininfo.tot_pages, 1);
+	EXPECT(*(volatile uint64_t *)at, 77);
+	/* No second one. */
+	EXPECT(hypercall_grant_table_op(GNTTABOP_map_grant_ref, &map, 1), 0);
+	EXPECT_TRUE(map.status != GNTST_okay);
+	unmap.handle = map.handle;
+	unmap.host_addr = (unsigned long)at;
+	EXPECT(hypercall_grant_table_op(GNTTABOP_unmap_grant_ref, &unmap, 1), 0);
+	EXPECT_TRUE(child_wait_gone(child.domid));
+	frames_release(at, 1);
+}
+
+static void held_by_grant(void)
+{
+	uint64_t before;
+
+	hold_grant(); /* our list of mappings has come to be, and stays */
+	before = free_bytes();
+	hold_grant();
+	EXPECT_TRUE(free_bytes_again(before));
+}
+
 static const struct test tests[] = {
-    {"one domain", one},	{"cost of a domain", cost},
-    {"many times", many_times}, {"many at once", many_at_once},
+    {"one domain", one},
+    {"cost of a domain", cost},
+    {"many times", many_times},
+    {"many at once", many_at_once},
     {"one that runs", runs},
+    {"pause", paused},
+    {"context of a running vCPU", context},
+    {"end while it runs", end_while_running},
+    {"crash", crash},
+    {"suspend and resume", suspends},
+    {"a mapping that outlives the domain", held_by_mapping},
+    {"an event channel that outlives it", event_channel},
+    {"a grant that outlives it", held_by_grant},
 };
 
 void guest_main(void)
