@@ -6,6 +6,7 @@
  * remembers that it has missed some, and says so with its own path when there is room.
  */
 #include "store/internal.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -331,6 +332,8 @@ struct connection *connection_make(struct store *store, domid_t domain,
 	}
 	connection->store = store;
 	connection->privileged = domain == 0;
+	connection->base_length = (size_t)snprintf(connection->base, sizeof(connection->base),
+						   "/local/domain/%u/", domain);
 	connection->ring = ring;
 	connection->notify = notify;
 	connection->data = data;

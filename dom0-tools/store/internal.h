@@ -10,6 +10,7 @@
  *   transaction.c  changes that wait to be made together
  *   view.c         the tree as one request sees it: with a transaction's changes, within its sender's rights
  *   request.c      the protocol's requests
+ *   control.c      one of them: the administrator's
  *   ring.c         bytes in and out of the page that is shared with a client
  *   connection.c   requests in, answers and events out; whose turn it is
  *   domain.c       domains that come and go
@@ -320,6 +321,8 @@ struct connection {
 	struct store *store;
 	struct account *account;
 	bool privileged;
+	char base[24]; /* where its relative paths start: /local/domain/N/ */
+	size_t base_length;
 	/* The ring. Our own indices are never read back from where the client can write. */
 	struct xenstore_domain_interface *ring;
 	uint32_t req_cons, rsp_prod;

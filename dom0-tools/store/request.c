@@ -4,26 +4,15 @@
  * answer's payload in place (if it says nothing else, "OK"), or an error.
  */
 #include <errno.h> /* first: with it the protocol's header has the names of errors */
-#include "store/internal.h"
+#include "store/request.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct request {
-	struct connection *connection;
-	struct store *store;
-	struct view view;
-	const char *next; /* what is left of the payload */
-	size_t left;
-	struct message *answer;
-	struct watch *added; /* to be fired once the answer is on its way */
-};
-
 /* Payloads */
 
-/* The next string of the payload, NULL: there is no whole one. */
-static const char *take_string(struct request *request)
+const char *take_string(struct request *request)
 {
 	const char *text = request->next;
 	size_t length = strnlen(text, request->left);
@@ -35,8 +24,7 @@ static const char *take_string(struct request *request)
 	return text;
 }
 
-/* A decimal number up to `most`, to the end of the text. */
-static int parse_number(const char *text, uint64_t most, uint64_t *number)
+int parse_number(const char *text, uint64_t most, uint64_t *number)
 {
 	uint64_t value = 0;
 
@@ -53,7 +41,7 @@ static int parse_number(const char *text, uint64_t most, uint64_t *number)
 	return 0;
 }
 
-static int take_number(struct request *request, uint64_t most, uint64_t *number)
+int take_number(struct request *request, uint64_t most, uint64_t *number)
 {
 	return parse_number(take_string(request), most, number);
 }
@@ -82,8 +70,8 @@ static int take_path(struct request *request, bool special, size_t *length, size
 	if (text[0] != '/' && text[0] != '@') {
 		if (size > XENSTORE_REL_PATH_MAX)
 			return -EINVAL;
-		base = (size_t)snprintf(path, PATH_BUFFER, "/local/domain/%u/",
-					request->connection->account->domain);
+		base = request->connection->base_length;
+		memcpy(path, request->connection->base, base);
 	}
 	if (base + size > XENSTORE_ABS_PATH_MAX)
 		return -EINVAL;
@@ -143,7 +131,7 @@ static int answer_bytes(struct request *request, const void *bytes, size_t size)
 	return 0;
 }
 
-static int answer_text(struct request *request, const char *text)
+int answer_text(struct request *request, const char *text)
 {
 	return answer_bytes(request, text, strlen(text) + 1);
 }
@@ -522,121 +510,6 @@ static int do_set_target(struct request *request)
 	if (!error)
 		error = take_domain(request, &target);
 	return error ? error : domain_set_target(request->store, domain, target);
-}
-
-/* CONTROL */
-
-static int control_help(struct request *request)
-{
-	return answer_text(request, "check help memreport print quota");
-}
-
-static int control_check(struct request *request)
-{
-	const char *problem = store_check(request->store);
-
-	return answer_text(request, problem ? problem : "OK");
-}
-
-static int control_print(struct request *request)
-{
-	const char *text = take_string(request);
-
-	if (!text)
-		return -EINVAL;
-	request->store->platform->print(text);
-	return 0;
-}
-
-static int control_memreport(struct request *request)
-{
-	struct store *store = request->store;
-	struct table_link *link = NULL;
-	unsigned long bytes = 0;
-	char text[256];
-
-	while ((link = table_walk(&store->accounts, link)) != NULL)
-		bytes += TABLE_ENTRY(struct account, link)->bytes;
-	snprintf(text, sizeof(text),
-		 "nodes %zu\npermission lists %zu\nwatches %zu\ndomains %zu\nbytes %lu",
-		 store->nodes.count, store->lists.count, store->watches.count,
-		 store->accounts.count, bytes);
-	return answer_text(request, text);
-}
-
-static int show_quota(struct request *request)
-{
-	char text[512];
-	const char *name;
-	unsigned int *entry;
-	size_t used = 0;
-
-	for (unsigned int n = 0; (entry = quota_entry(&request->store->quota, n, &name)); n++)
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s: %u",
-					 n ? "\n" : "", name, *entry);
-	return answer_text(request, text);
-}
-
-static int set_quota(struct request *request)
-{
-	const char *wanted = take_string(request), *name;
-	unsigned int *entry;
-	uint64_t number;
-
-	if (!wanted || take_number(request, UINT32_MAX, &number) != 0)
-		return -EINVAL;
-	for (unsigned int n = 0; (entry = quota_entry(&request->store->quota, n, &name)); n++) {
-		if (strcmp(name, wanted) != 0)
-			continue;
-		*entry = (unsigned int)number;
-		return 0;
-	}
-	return -EINVAL;
-}
-
-static int show_account(struct request *request, domid_t domain)
-{
-	const struct account *account = account_find(request->store, domain);
-	char text[128];
-
-	if (!account)
-		return -ENOENT;
-	snprintf(text, sizeof(text),
-		 "nodes: %u\nwatches: %u\ntransactions: %u\noutstanding: %u\nmemory: %zu",
-		 account->nodes, account->watches, account->transactions,
-		 account->connection ? account->connection->answers : 0, account->bytes);
-	return answer_text(request, text);
-}
-
-static int control_quota(struct request *request)
-{
-	const char *word = take_string(request);
-	uint64_t domain;
-
-	if (!word)
-		return show_quota(request);
-	if (!strcmp(word, "set"))
-		return set_quota(request);
-	if (parse_number(word, UINT16_MAX, &domain) != 0)
-		return -EINVAL;
-	return show_account(request, (domid_t)domain);
-}
-
-static int do_control(struct request *request)
-{
-	static const struct {
-		const char *name;
-		int (*run)(struct request *request);
-	} controls[] = {
-	    {"check", control_check}, {"help", control_help},	{"memreport", control_memreport},
-	    {"print", control_print}, {"quota", control_quota},
-	};
-	const char *word = take_string(request);
-
-	for (size_t i = 0; word && i < sizeof(controls) / sizeof(controls[0]); i++)
-		if (!strcmp(word, controls[i].name))
-			return controls[i].run(request);
-	return -EINVAL;
 }
 
 /* Which is which */

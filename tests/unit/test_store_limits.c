@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: dom0-tools/store/table.c dom0-tools/store/path.c dom0-tools/store/permission.c dom0-tools/store/tree.c dom0-tools/store/watch.c dom0-tools/store/transaction.c dom0-tools/store/view.c dom0-tools/store/request.c dom0-tools/store/ring.c dom0-tools/store/connection.c dom0-tools/store/domain.c dom0-tools/store/store.c
+// sources: dom0-tools/store/table.c dom0-tools/store/path.c dom0-tools/store/permission.c dom0-tools/store/tree.c dom0-tools/store/watch.c dom0-tools/store/transaction.c dom0-tools/store/view.c dom0-tools/store/request.c dom0-tools/store/control.c dom0-tools/store/ring.c dom0-tools/store/connection.c dom0-tools/store/domain.c dom0-tools/store/store.c
 // libs: -Wl,--wrap=malloc -Wl,--wrap=calloc
 /* The store and clients that want too much, break the rules or take nothing; and without memory. */
 #include "unit.h"
@@ -611,6 +611,27 @@ static void failure_changes_nothing(void **state)
 	}
 }
 
+/* An event for which there was no memory is not lost: the watch's own path comes later. */
+static void an_event_without_memory_comes_later(void **state)
+{
+	assert_int_equal(client_strings(one, XS_WATCH, 0, "data", "t", NULL), 0);
+	fail_once = true;
+	for (long n = 0; !one->connection->missed; n++) {
+		client_receive(one);
+		client_forget_events(one);
+		fail_after = n;
+		client_write(dom0, 0, "/local/domain/1/data/x", "1");
+		fail_after = -1;
+		assert_true(n < 100);
+	}
+	client_receive(one);
+	assert_int_equal(one->event_count, 0);
+	run_store();
+	client_receive(one);
+	assert_int_equal(one->event_count, 1);
+	assert_string_equal(one->events[0].path, "data");
+}
+
 static void no_store_without_memory(void **state)
 {
 	struct store *made;
@@ -651,6 +672,7 @@ int main(void)
 	    test(a_ring_that_was_in_use),
 	    test(without_memory),
 	    test(failure_changes_nothing),
+	    test(an_event_without_memory_comes_later),
 	    test(no_store_without_memory),
 	};
 
