@@ -180,7 +180,9 @@ long evtchn_send(struct domain *d, evtchn_port_t port)
 		remote = READ_ONCE(chn->remote);
 		port = READ_ONCE(chn->remote_port);
 		remote_chn = remote ? evtchn_of(remote, port) : NULL;
-		if (remote_chn)
+		/* Read while the port was closed and bound anew they may not belong together: never a port of
+		 * another one that isn't bound to us. */
+		if (likely(remote_chn && READ_ONCE(remote_chn->remote) == d))
 			set_pending(notified(remote, remote_chn), remote_chn, port);
 		return 0;
 	case ECS_IPI:

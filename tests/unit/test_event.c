@@ -2,6 +2,7 @@
 // sources: hypervisor/event/event.c hypervisor/event/fifo.c hypervisor/lib/spinlock.c
 /* Event channels against the rules of public/event_channel.h; the rest of the hypervisor is faked here. */
 #include "event_world.h"
+#include "event/port.h"
 
 static bool upcall(struct vcpu *v, unsigned int port)
 {
@@ -134,6 +135,24 @@ static void test_interdomain(void **state)
 	assert_int_equal(close_it(there), -EINVAL);
 }
 
+/* A sender that reads the two halves of where its port leads from different lives of it. */
+static void test_mixed_up(void **state)
+{
+	evtchn_port_t there = unbound(DOMID_SELF, OTHER), victim = ipi(0);
+	struct evtchn_bind_interdomain b = {.remote_dom = 0, .remote_port = there};
+
+	current = domains[1]->vcpu[0];
+	assert_int_equal(op(EVTCHNOP_bind_interdomain, &b), 0);
+	evtchn_of(domains[1], b.local_port)->remote_port = victim;
+	assert_int_equal(send(b.local_port), 0);
+	assert_false(pending(domains[0], victim));
+	evtchn_of(domains[1], b.local_port)->remote_port = there;
+	assert_int_equal(send(b.local_port), 0);
+	assert_true(pending(domains[0], there));
+	assert_int_equal(close_it(b.local_port), 0);
+	current = domains[0]->vcpu[0];
+}
+
 static void test_loopback(void **state)
 {
 	evtchn_port_t a = unbound(DOMID_SELF, DOMID_SELF);
@@ -249,10 +268,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_ipi),	    TEST(test_mask),	  TEST(test_virq),
-	    TEST(test_interdomain), TEST(test_loopback),  TEST(test_privilege),
-	    TEST(test_exhaustion),  TEST(test_no_memory), TEST(test_poll),
-	    TEST(test_arguments),   TEST(test_vcpu_info), TEST(test_pirq),
+	    TEST(test_ipi),	  TEST(test_mask),     TEST(test_virq),	     TEST(test_interdomain),
+	    TEST(test_loopback),  TEST(test_mixed_up), TEST(test_privilege), TEST(test_exhaustion),
+	    TEST(test_no_memory), TEST(test_poll),     TEST(test_arguments), TEST(test_vcpu_info),
+	    TEST(test_pirq),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

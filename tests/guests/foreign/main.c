@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What the first domain does with the memory of another one, and what that one may not do with its. */
+#include "../child.h"
 #include "../twin.h"
-#include "../test.h"
 #include <public/grant_table.h>
-#include <public/sysctl.h>
 
 static struct twin child;
 
 /* Pages of the child that nothing was put into yet: it takes them from its allocator itself. */
 static unsigned char *free_page;
 
-static uint64_t free_bytes(void)
-{
-	struct xen_sysctl s = {.cmd = XEN_SYSCTL_availheap,
-			       .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
-
-	EXPECT(hypercall_sysctl(&s), 0);
-	return s.u.availheap.avail_bytes;
-}
+static uint64_t at_start; /* free memory */
 
 /* The machine address of the level-1 entry that maps this. */
 static uint64_t entry_of(const void *va)
@@ -428,7 +420,6 @@ static void death_with_mappings(void)
 	struct shared_info *shared;
 	struct grant_entry_v1 *grants;
 	unsigned long pfn, root;
-	uint64_t before = free_bytes();
 
 	twin_make(&child);
 	pfn = (unsigned long)twin_call(&child, take_page, 0x88, 0, 0, 0);
@@ -460,10 +451,8 @@ static void death_with_mappings(void)
 	EXPECT_TRUE(twin_exists(child.id, &info));
 	EXPECT(info.tot_pages, 1);
 	frames_unmap(grants, 1);
-	for (uint64_t end = clock_now() + NSEC_PER_SEC; twin_exists(child.id, NULL);)
-		if (!EXPECT_TRUE(clock_now() < end))
-			break;
-	EXPECT(free_bytes(), before);
+	EXPECT_TRUE(child_wait_gone(child.id));
+	EXPECT_TRUE(free_bytes_again(at_start));
 }
 
 static void frame_info(void)
@@ -621,16 +610,9 @@ static void races_with_death(void)
 	page_free(page);
 }
 
-static uint64_t at_start;
-
 static void nothing_is_lost(void)
 {
-	uint64_t end = clock_now() + 5 * NSEC_PER_SEC;
-
-	/* The last ones are still on their way out. */
-	while (free_bytes() != at_start && clock_now() < end)
-		hypercall_sched_op(SCHEDOP_yield, NULL);
-	EXPECT(free_bytes(), at_start);
+	EXPECT_TRUE(free_bytes_again(at_start));
 }
 
 static const struct test tests[] = {
@@ -655,9 +637,6 @@ void guest_main(void)
 {
 	if (!is_initial_domain())
 		twin_main();
-	/* Tables for our mappings stay: make them now. */
-	twin_make(&child);
-	twin_destroy(&child, true);
 	at_start = free_bytes();
 	test_main("foreign", tests, COUNT_OF(tests));
 }
