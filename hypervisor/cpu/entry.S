@@ -96,11 +96,10 @@
 	jne	\iret
 	mov	REGS_rip(%rsp), %rcx
 	mov	REGS_rflags(%rsp), %r11
-	mov	%rcx, %rdx
-	sar	$47, %rdx
-	inc	%rdx
-	cmp	$1, %rdx
-	ja	\iret
+	movabs	$(1 << 47), %rdx
+	add	%rcx, %rdx
+	shr	$48, %rdx
+	jne	\iret
 	test	$(EFLAGS_TF | EFLAGS_RF), %r11d
 	jne	\iret
 .endm
@@ -167,7 +166,7 @@ ENTRY(syscall32_entry)
 	movl	$TRAP_syscall32, 4(%rsp)
 	SAVE_REGS
 	mov	%rsp, %rdi
-	call	pv_syscall_from_user
+	call	pv_syscall32
 	jmp	exit_to_guest
 END(syscall32_entry)
 

@@ -12,7 +12,7 @@
  *	if (error)
  *		...
  *
- * error, an int, becomes -EFAULT if an access faults, and else stays as it is; a word that could not be read is 0.
+ * A word has 8 bytes, or 4 if the value that is read has. error, an int, becomes -EFAULT if an access faults, and else stays as it is; a word that could not be read is 0.
  * Between begin and end nothing is called.
  */
 #ifndef CPU_UACCESS_H
@@ -46,19 +46,20 @@ static inline void guest_access_end(void)
 	__asm__ volatile(CLAC_ASM ::: "memory");
 }
 
-#define GET_GUEST_WORD(value, va, error)                                                        \
-	do {                                                                                    \
-		uint64_t word_;                                                                 \
-		__asm__ volatile("1: mov %[from], %[word]\n"                                    \
-				 "2:\n\t"                                                       \
-				 ".pushsection .text.fixup, \"ax\"\n"                           \
-				 "3: mov %[efault], %[err]\n\t"                                 \
-				 "xor %k[word], %k[word]\n\t"                                   \
-				 "jmp 2b\n\t"                                                   \
-				 ".popsection\n\t" FIXUP_ASM("1b", "3b")                        \
-				 : [err] "+r"(error), [word] "=r"(word_)                        \
-				 : [from] "m"(*(const uint64_t *)(va)), [efault] "i"(-EFAULT)); \
-		(value) = (__typeof__(value))word_;                                             \
+#define GET_GUEST_WORD(value, va, error)                                                    \
+	do {                                                                                \
+		__typeof__(value) word_;                                                    \
+		__asm__ volatile(                                                           \
+		    "1: mov %[from], %[word]\n"                                             \
+		    "2:\n\t"                                                                \
+		    ".pushsection .text.fixup, \"ax\"\n"                                    \
+		    "3: mov %[efault], %[err]\n\t"                                          \
+		    "xor %k[word], %k[word]\n\t"                                            \
+		    "jmp 2b\n\t"                                                            \
+		    ".popsection\n\t" FIXUP_ASM("1b", "3b")                                 \
+		    : [err] "+r"(error), [word] "=r"(word_)                                 \
+		    : [from] "m"(*(const __typeof__(value) *)(va)), [efault] "i"(-EFAULT)); \
+		(value) = word_;                                                            \
 	} while (0)
 
 #define PUT_GUEST_WORD(va, value, error)                                   \
@@ -79,12 +80,15 @@ static inline void guest_access_end(void)
 {
 }
 
-#define GET_GUEST_WORD(value, va, error)            \
-	do {                                        \
-		uint64_t word_ = 0;                 \
-		if (get_guest_u64(&word_, va))      \
-			(error) = -EFAULT;          \
-		(value) = (__typeof__(value))word_; \
+#define GET_GUEST_WORD(value, va, error)                                             \
+	do {                                                                         \
+		uint64_t word_ = 0;                                                  \
+		uint32_t half_ = 0;                                                  \
+		if (sizeof(value) == sizeof(half_) ? get_guest_u32(&half_, va)       \
+						   : get_guest_u64(&word_, va))      \
+			(error) = -EFAULT;                                           \
+		(value) = sizeof(value) == sizeof(half_) ? (__typeof__(value))half_  \
+							 : (__typeof__(value))word_; \
 	} while (0)
 #define PUT_GUEST_WORD(va, value, error)      \
 	do {                                  \

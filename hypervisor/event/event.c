@@ -12,7 +12,7 @@
 #include "event/event.h"
 #include "event/port.h"
 #include "console/console.h"
-#include "cpu/cpu.h"
+#include "cpu/uaccess.h"
 #include "domain/domain.h"
 #include "irq/irq.h"
 #include "lib/bitops.h"
@@ -67,7 +67,7 @@ static bool has_bits(evtchn_port_t port)
 }
 
 /* The selector bit and the upcall for a port that is pending and not masked. */
-static void select_port(struct vcpu *v, evtchn_port_t port)
+static inline void select_port(struct vcpu *v, evtchn_port_t port)
 {
 	if (!test_and_set_bit(port / BITS_PER_LONG, &v->vcpu_info->evtchn_pending_sel))
 		vcpu_mark_events_pending(v);
@@ -957,10 +957,16 @@ static __attribute__((noinline)) long other_op(unsigned int cmd, vaddr_t arg)
 long do_event_channel_op(unsigned int cmd, vaddr_t arg)
 {
 	evtchn_port_t port;
+	int error = 0;
 
 	if (unlikely(cmd != EVTCHNOP_send))
 		return other_op(cmd, arg);
-	if (get_guest_u32(&port, arg + offsetof(struct evtchn_send, port)))
+	if (unlikely(!guest_block_ok(arg)))
+		return -EFAULT;
+	guest_access_begin();
+	GET_GUEST_WORD(port, arg + offsetof(struct evtchn_send, port), error);
+	guest_access_end();
+	if (unlikely(error))
 		return -EFAULT;
 	return evtchn_send(current->domain, port);
 }

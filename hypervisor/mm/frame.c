@@ -45,14 +45,8 @@ struct domain *owner_domain(domid_t id)
 	return id == DOMID_XEN ? &xen_domain : domain_find(id);
 }
 
-int find_owner(domid_t id, struct domain **d)
+int find_other_owner(domid_t id, struct domain **d)
 {
-	const struct domain *caller = current->domain;
-
-	if (likely(id == DOMID_SELF || id == caller->id)) {
-		*d = current->domain;
-		return 0;
-	}
 	/* What of it a domain may map is asked for each frame. */
 	if (id == DOMID_IO) {
 		*d = &io_domain;
@@ -61,7 +55,7 @@ int find_owner(domid_t id, struct domain **d)
 	*d = owner_domain(id);
 	if (!*d)
 		return -ESRCH;
-	return caller->is_privileged ? 0 : -EPERM;
+	return current->domain->is_privileged ? 0 : -EPERM;
 }
 
 struct domain *frame_owner(mfn_t mfn)

@@ -6,6 +6,7 @@
 #ifndef MM_FRAME_H
 #define MM_FRAME_H
 
+#include "cpu/percpu.h"
 #include "lib/lib.h"
 #include "mm/mm.h"
 
@@ -153,7 +154,12 @@ struct domain *owner_domain(domid_t id);
  */
 extern struct domain io_domain, xen_domain;
 /* The domain that the caller named as the owner of frames (domain_find()). -ESRCH: none; -EPERM: none of its business. */
-int find_owner(domid_t id, struct domain **d);
+int find_other_owner(domid_t id, struct domain **d);
+static inline int find_owner(domid_t id, struct domain **d)
+{
+	*d = current->domain;
+	return likely(id == DOMID_SELF || id == (*d)->id) ? 0 : find_other_owner(id, d);
+}
 
 /* ---- alloc.c ---- */
 /* Room for allocations below a number of address bits: 0, none. */

@@ -327,11 +327,18 @@ static int get_other_entry(const struct domain *d, uint64_t *e, const struct dom
 	return 0;
 }
 
+/* Another domain's entry may write to f: see above. */
+static __attribute__((noinline, cold)) void mark_foreign(struct frame *f)
+{
+	frame_update(f, 0, FRAME_FOREIGN, 0);
+}
+
 /*
  * The reference of a present entry in a table of d, which may be adjusted. -EBUSY: a frame of owner's, whose type is
  * not writable; -EINVAL: not its own; -EPERM: a device that it may not map.
  */
-static inline int get_entry(const struct domain *d, uint64_t *entry, const struct domain *owner)
+static inline __attribute__((always_inline)) int get_entry(const struct domain *d, uint64_t *entry,
+							   const struct domain *owner)
 {
 	uint64_t e = *entry;
 	mfn_t mfn = entry_mfn(e);
@@ -342,8 +349,8 @@ static inline int get_entry(const struct domain *d, uint64_t *entry, const struc
 		/* An entry of the table that stands for no RAM has no references either. */
 		if (likely((e & PTE_RW) ? get_writable(f, owner) : get_ref(f, owner))) {
 			/* With the reference, so that the type doesn't change before it shows. */
-			if (unlikely(owner != d && (e & PTE_RW)))
-				frame_update(f, 0, FRAME_FOREIGN, 0);
+			if (unlikely(owner != d) && (e & PTE_RW))
+				mark_foreign(f);
 			return 0;
 		}
 	}
@@ -604,12 +611,24 @@ static int get_table_type(struct domain *d, struct frame *f, unsigned int level)
 	}
 }
 
-int get_table(struct domain *d, mfn_t mfn, unsigned int level)
+/* One reference more of both kinds on what is a valid table of d already, which under the lock it remains. */
+static inline bool get_valid_table(const struct domain *d, struct frame *f, unsigned int level)
 {
-	struct frame *f = frame_of_ram(mfn);
+	uint64_t s = frame_state(f);
+
+	while ((s & (FRAME_TYPE | FRAME_VALID | FRAME_FULL)) == (TYPE_BITS(level) | FRAME_VALID) &&
+	       frame_is_owned(f, d))
+		if (frame_exchange(f, &s, s + FRAME_REF + FRAME_TYPE_REF))
+			return true;
+	return false;
+}
+
+static __attribute__((noinline)) int get_other_table(struct domain *d, struct frame *f,
+						     unsigned int level)
+{
 	int rc;
 
-	if (unlikely(!f || !get_ref(f, d)))
+	if (unlikely(!get_ref(f, d)))
 		return -EINVAL;
 	rc = get_table_type(d, f, level);
 	if (unlikely(rc))
@@ -617,14 +636,21 @@ int get_table(struct domain *d, mfn_t mfn, unsigned int level)
 	return rc;
 }
 
-int put_table(struct domain *d, struct frame *f, uint64_t clear)
+int get_table(struct domain *d, mfn_t mfn, unsigned int level)
 {
-	uint64_t s = frame_state(f);
+	struct frame *f = frame_of_ram(mfn);
+
+	if (unlikely(!f))
+		return -EINVAL;
+	return get_valid_table(d, f, level) ? 0 : get_other_table(d, f, level);
+}
+
+/* Drop the last typed reference. s: f's state. */
+static __attribute__((noinline)) int put_last(struct domain *d, struct frame *f, uint64_t s,
+					      uint64_t clear)
+{
 	unsigned int level = state_type(s);
 
-	while (likely(state_type_refs(s) > 1))
-		if (frame_exchange(f, &s, (s & ~clear) - FRAME_REF - FRAME_TYPE_REF))
-			return 0;
 	if (level == PT_L1) {
 		release_l1(mfn_to_virt(frame_mfn(f)), ENTRIES);
 		d->mm.budget -= ENTRIES;
@@ -647,6 +673,16 @@ int put_table(struct domain *d, struct frame *f, uint64_t clear)
 	if (state_refs(s) == 1)
 		free_domain_frame(f);
 	return 0;
+}
+
+int put_table(struct domain *d, struct frame *f, uint64_t clear)
+{
+	uint64_t s = frame_state(f);
+
+	while (likely(state_type_refs(s) > 1))
+		if (frame_exchange(f, &s, (s & ~clear) - FRAME_REF - FRAME_TYPE_REF))
+			return 0;
+	return put_last(d, f, s, clear);
 }
 
 int get_descriptor_frame(struct domain *d, mfn_t mfn)
@@ -897,7 +933,7 @@ int put_some(struct vcpu *v)
 	return rc;
 }
 
-int finish_put(struct vcpu *v)
+int finish_put_pending(struct vcpu *v)
 {
 	while (unlikely(v->put_pending))
 		if (put_some(v) && preempt_check())

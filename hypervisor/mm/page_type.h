@@ -82,7 +82,11 @@ int unpin_table(struct domain *d, mfn_t mfn);
 
 /* Finish the release of a table that an earlier hypercall of v left. 0, or -EINTR: give the CPU up.
  * Lock not held. */
-int finish_put(struct vcpu *v);
+int finish_put_pending(struct vcpu *v);
+static inline int finish_put(struct vcpu *v)
+{
+	return unlikely(v->put_pending) ? finish_put_pending(v) : 0;
+}
 /* One step of it, when there is one to finish: 0 or -EINTR. */
 int put_some(struct vcpu *v);
 

@@ -22,6 +22,8 @@
 #define FRAME_SIZE	  56 /* without what is not always there */
 #define SELECTORS_OFFSET  16
 #define UPCALL_MASK_IN_CS (1UL << 32)
+/* From user mode by `syscall`: the selectors and entry_vector are those of the kernel already. */
+#define BY_SYSCALL 0x8000
 /* What the CPU clears on a trap (SDM 3 6.12.1.3), and AC: it concerns the interrupted code alone. */
 #define EFLAGS_CLEARED (EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC)
 
@@ -60,7 +62,7 @@ put_trap_frame(vaddr_t sp, size_t size, const struct cpu_user_regs *regs, uint64
 	PUT_GUEST_WORD(last + 8, cs, error);
 	PUT_GUEST_WORD(last + 16, rflags, error);
 	PUT_GUEST_WORD(last + 24, regs->rsp, error);
-	PUT_GUEST_WORD(last + 32, regs->ss, error);
+	PUT_GUEST_WORD(last + 32, flags & BY_SYSCALL ? FLAT_USER_SS64 : regs->ss, error);
 	guest_access_end();
 	return error;
 }
@@ -76,13 +78,11 @@ static __attribute__((noinline, cold)) void no_stack(struct vcpu *v, vaddr_t sp,
 }
 
 /* pv_bounce(), to be compiled for the flags that a caller has. */
-static inline __attribute__((always_inline)) void enter_kernel(struct vcpu *v, uint64_t entry,
-							       unsigned int flags,
-							       uint32_t error_code,
-							       const char *what)
+static inline __attribute__((always_inline)) void
+enter_kernel(struct vcpu *v, struct cpu_user_regs *regs, uint64_t entry, unsigned int flags,
+	     uint32_t error_code, const char *what)
 {
-	struct cpu_user_regs *regs = &cpu_info()->guest_regs;
-	uint64_t sp = regs->rsp, cs = regs->cs;
+	uint64_t sp = regs->rsp, cs = flags & BY_SYSCALL ? FLAT_USER_CS64 : regs->cs;
 	bool masked = READ_ONCE(v->vcpu_info->evtchn_upcall_mask);
 	size_t size = FRAME_SIZE;
 
@@ -90,7 +90,7 @@ static inline __attribute__((always_inline)) void enter_kernel(struct vcpu *v, u
 		no_handler(v, what);
 		return;
 	}
-	if (v->pv.kernel_mode) {
+	if (!(flags & BY_SYSCALL) && v->pv.kernel_mode) {
 		cs &= ~3UL;
 	} else {
 		sp = v->pv.kernel_sp;
@@ -111,11 +111,13 @@ static inline __attribute__((always_inline)) void enter_kernel(struct vcpu *v, u
 
 	regs->rsp = sp;
 	regs->rip = entry;
-	regs->cs = FLAT_KERNEL_CS;
-	regs->ss = FLAT_KERNEL_SS;
 	regs->rflags &= ~(uint64_t)EFLAGS_CLEARED;
-	/* rcx and r11 are in the frame: the exit may use sysret. */
-	regs->entry_vector = TRAP_syscall;
+	if (!(flags & BY_SYSCALL)) {
+		regs->cs = FLAT_KERNEL_CS;
+		regs->ss = FLAT_KERNEL_SS;
+		/* rcx and r11 are in the frame: the exit may use sysret. */
+		regs->entry_vector = TRAP_syscall;
+	}
 	if (flags & BOUNCE_MASK_EVENTS)
 		v->vcpu_info->evtchn_upcall_mask = 1;
 }
@@ -123,7 +125,15 @@ static inline __attribute__((always_inline)) void enter_kernel(struct vcpu *v, u
 void pv_bounce(struct vcpu *v, uint64_t entry, unsigned int flags, uint32_t error_code,
 	       const char *what)
 {
-	enter_kernel(v, entry, flags, error_code, what);
+	enter_kernel(v, &cpu_info()->guest_regs, entry, flags, error_code, what);
+}
+
+void pv_bounce_with_code(struct vcpu *v, const struct pv_trap *trap, uint32_t error_code,
+			 const char *what)
+{
+	enter_kernel(v, &cpu_info()->guest_regs, trap->eip,
+		     BOUNCE_ERROR_CODE | (trap->mask_events ? BOUNCE_MASK_EVENTS : 0), error_code,
+		     what);
 }
 
 void pv_inject_failsafe(struct vcpu *v)
@@ -153,21 +163,39 @@ void pv_deliver_events(void)
 		deliver_nmi(v);
 	/* After an NMI only if its gate leaves events on: then they interrupt its handler. */
 	if (event_upcall_due(v) && !v->domain->is_shut_down)
-		enter_kernel(v, v->pv.event.eip, BOUNCE_MASK_EVENTS, 0, "events");
+		enter_kernel(v, &cpu_info()->guest_regs, v->pv.event.eip, BOUNCE_MASK_EVENTS, 0,
+			     "events");
+}
+
+/* A kernel that takes no syscalls: to it the instruction is undefined. */
+static __attribute__((noinline, cold)) void undefined_syscall(struct vcpu *v,
+							      struct cpu_user_regs *regs)
+{
+	regs->rip -= 2;
+	pv_inject_trap(v, TRAP_UD, 0);
 }
 
 void pv_syscall_from_user(struct cpu_user_regs *regs)
 {
 	struct vcpu *v = current;
-	const struct pv_callback *callback =
-	    likely(regs->cs != FLAT_USER_CS32) ? &v->pv.syscall : &v->pv.syscall32;
 
-	if (unlikely(!callback->eip)) {
-		/* A kernel that takes no syscalls: to it the instruction is undefined. */
-		regs->rip -= 2;
-		pv_inject_trap(v, TRAP_UD, 0);
+	if (unlikely(!v->pv.syscall.eip)) {
+		undefined_syscall(v, regs);
 		return;
 	}
-	enter_kernel(v, callback->eip, callback->mask_events ? BOUNCE_MASK_EVENTS : 0, 0,
+	enter_kernel(v, regs, v->pv.syscall.eip,
+		     BY_SYSCALL | (v->pv.syscall.mask_events ? BOUNCE_MASK_EVENTS : 0), 0,
 		     "syscall");
+}
+
+void pv_syscall32(struct cpu_user_regs *regs)
+{
+	struct vcpu *v = current;
+
+	if (unlikely(!v->pv.syscall32.eip)) {
+		undefined_syscall(v, regs);
+		return;
+	}
+	pv_bounce(v, v->pv.syscall32.eip, v->pv.syscall32.mask_events ? BOUNCE_MASK_EVENTS : 0, 0,
+		  "syscall");
 }

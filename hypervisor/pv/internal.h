@@ -20,6 +20,9 @@
  */
 void pv_bounce(struct vcpu *v, uint64_t entry, unsigned int flags, uint32_t error_code,
 	       const char *what);
+/* The same to a trap's handler, with an error code. */
+void pv_bounce_with_code(struct vcpu *v, const struct pv_trap *trap, uint32_t error_code,
+			 const char *what);
 
 /*
  * current enters its other mode: another page-table root, which there must be, and the GS bases swapped, of which

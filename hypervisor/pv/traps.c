@@ -29,13 +29,10 @@ void pv_inject_trap(struct vcpu *v, unsigned int vector, uint32_t error_code)
 
 void pv_inject_page_fault(struct vcpu *v, vaddr_t cr2, uint32_t error_code)
 {
-	const struct pv_trap *trap = &v->pv.trap[TRAP_PF];
-
 	/* "User" is the guest's user mode; its kernel runs in ring 3 as well. */
 	error_code = v->pv.kernel_mode ? error_code & ~PFEC_USER : error_code | PFEC_USER;
 	set_cr2_view(v, cr2);
-	pv_bounce(v, trap->eip, BOUNCE_ERROR_CODE | (trap->mask_events ? BOUNCE_MASK_EVENTS : 0),
-		  error_code, "#PF");
+	pv_bounce_with_code(v, &v->pv.trap[TRAP_PF], error_code, "#PF");
 }
 
 /*

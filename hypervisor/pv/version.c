@@ -59,13 +59,11 @@ static long features(vaddr_t arg)
 	return give(arg, &info, sizeof(info));
 }
 
-long do_xen_version(int cmd, vaddr_t arg)
+static __attribute__((noinline)) long other_version(int cmd, vaddr_t arg)
 {
 	static const struct xen_platform_parameters platform = {.virt_start = HV_VIRT_START};
 
 	switch (cmd) {
-	case XENVER_version:
-		return VERSION_MAJOR << 16 | VERSION_MINOR;
 	case XENVER_extraversion:
 		return give_text(arg, "-cerne", sizeof(xen_extraversion_t));
 	case XENVER_compile_info:
@@ -91,4 +89,12 @@ long do_xen_version(int cmd, vaddr_t arg)
 	default:
 		return -ENOSYS;
 	}
+}
+
+/* XENVER_version is also what guests call to have their events delivered. */
+long do_xen_version(int cmd, vaddr_t arg)
+{
+	if (likely(cmd == XENVER_version))
+		return VERSION_MAJOR << 16 | VERSION_MINOR;
+	return other_version(cmd, arg);
 }

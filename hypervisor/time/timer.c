@@ -191,7 +191,7 @@ void timer_softirq(void)
 	spin_lock(&q->lock);
 	q->programmed = NEVER;
 	t = now();
-	while (q->root && (q->root->expires <= t || q->root->expires <= (t = now()))) {
+	while (q->root && q->root->expires <= t) {
 		struct timer *due = q->root;
 		void (*fn)(void *) = due->fn;
 		void *data = due->data;

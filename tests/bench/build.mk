@@ -40,4 +40,4 @@ bench-xen-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 xen-hype
 
 .PHONY: bench-xen
 bench-xen: $(BUILD)/cerne $(BUILD)/tests/bench/linux-init $(bench-xen-files) ## the same Linux as dom0 here and on the real Xen, in instructions
-	@BUILD='$(BUILD)' THIRD_PARTY='$(THIRD_PARTY)' $(PYTHON) tests/bench/bench-xen $(BUILD)/cerne
+	@BUILD='$(BUILD)' THIRD_PARTY='$(THIRD_PARTY)' $(PYTHON) tests/bench/bench-xen $(if $(JOBS),--jobs $(JOBS)) $(BUILD)/cerne

@@ -61,6 +61,11 @@ int copy_from_guest(void *dst, vaddr_t src, size_t len)
 	return 0;
 }
 
+int get_guest_u32(uint32_t *dst, vaddr_t src)
+{
+	return copy_from_guest(dst, src, sizeof(*dst));
+}
+
 int get_guest_u64(uint64_t *dst, vaddr_t src)
 {
 	return copy_from_guest(dst, src, sizeof(*dst));
@@ -259,12 +264,18 @@ static void test_syscall(void **state)
 	pv_syscall_from_user(regs());
 	assert_int_equal(regs()->rip, HANDLER);
 	assert_int_equal(info.evtchn_upcall_mask, 0);
+	assert_int_equal(regs()->rsp, STACK_TOP - 56);
 	assert_int_equal(frame()[3], FLAT_USER_CS64);
+	assert_int_equal(frame()[6], FLAT_USER_SS64);
+	assert_true(vcpu.pv.kernel_mode);
 	set_up(state);
 	vcpu.pv.kernel_mode = false;
 	vcpu.pv.syscall32 = (struct pv_callback){0x8000, true};
 	regs()->cs = FLAT_USER_CS32;
-	pv_syscall_from_user(regs());
+	pv_syscall32(regs());
+	assert_int_equal(frame()[3], FLAT_USER_CS32);
+	assert_int_equal(regs()->cs, FLAT_KERNEL_CS);
+	assert_int_equal(regs()->entry_vector, TRAP_syscall);
 	assert_int_equal(regs()->rip, 0x8000);
 	assert_int_equal(info.evtchn_upcall_mask, 1);
 	/* Without a callback it is an undefined instruction, where it stands. */
@@ -274,6 +285,10 @@ static void test_syscall(void **state)
 	pv_syscall_from_user(regs());
 	assert_int_equal(regs()->rip, 0x6000);
 	assert_int_equal(frame()[2], 0x4000 - 2);
+	set_up(state);
+	vcpu.pv.trap[TRAP_UD].eip = 0x6000;
+	pv_syscall32(regs());
+	assert_int_equal(regs()->rip, 0x6000);
 }
 
 static struct iret_context *iret_frame(void)

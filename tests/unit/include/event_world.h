@@ -75,6 +75,11 @@ int copy_from_guest(void *dst, vaddr_t src, size_t len)
 	return 0;
 }
 
+int get_guest_u64(uint64_t *dst, vaddr_t src)
+{
+	return copy_from_guest(dst, src, sizeof(*dst));
+}
+
 int get_guest_u32(uint32_t *dst, vaddr_t src)
 {
 	return copy_from_guest(dst, src, sizeof(*dst));

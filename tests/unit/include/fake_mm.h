@@ -264,7 +264,7 @@ void domain_hold(struct domain *d)
 
 void domain_put(struct domain *d)
 {
-	assert_true(d->refs > 0);
+	BUG_ON(d->refs == 0);
 	d->refs--;
 }
 
