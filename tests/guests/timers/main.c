@@ -69,6 +69,8 @@ static void set_timer(void)
 
 static void past_and_none(void)
 {
+	uint64_t deadline;
+
 	bind();
 	/* Past: at once. */
 	EXPECT(clock_timer_set(1), 0);
@@ -87,8 +89,12 @@ static void past_and_none(void)
 	EXPECT(clock_timer_set(clock_now() + NSEC_PER_MSEC), 0);
 	EXPECT_TRUE(wait_fired(3));
 	expect_fired(3, 0);
-	EXPECT(clock_timer_set(clock_now() + NSEC_PER_MSEC), 0);
-	EXPECT(clock_timer_set(clock_now() + NSEC_PER_SEC * 1000), 0);
+	do { /* again if a busy machine let the first pass before the second was set */
+		deadline = clock_now() + NSEC_PER_MSEC;
+		fired = 3;
+		EXPECT(clock_timer_set(deadline), 0);
+		EXPECT(clock_timer_set(clock_now() + NSEC_PER_SEC * 1000), 0);
+	} while (clock_now() >= deadline);
 	for (uint64_t end = clock_now() + 4 * NSEC_PER_MSEC; clock_now() < end;)
 		cpu_relax();
 	expect_fired(3, 0);
