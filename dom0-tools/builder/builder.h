@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Builds a domain: gives it its memory and fills that with kernel, ramdisk, page tables and what a PV kernel is told
+ * at its start (loader/loader.h has the layout), so that unpausing it runs the kernel's first instruction.
+ */
+#ifndef BUILDER_BUILDER_H
+#define BUILDER_BUILDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <public/xen.h>
+#include <public/event_channel.h>
+
+struct builder_request {
+	domid_t domid;	    /* created, with its vCPUs and memory limit set, still without memory */
+	const void *kernel; /* ELF, or packed: gzip, bzImage */
+	size_t kernel_size;
+	const void *ramdisk; /* NULL: none */
+	size_t ramdisk_size;
+	const char *command_line;
+	uint64_t pages;	    /* of memory now */
+	uint64_t max_pages; /* for its memory map; at least pages */
+	domid_t store_domid, console_domid;
+	evtchn_port_t store_port, console_port; /* of the domain: control_alloc_unbound */
+};
+
+struct builder_result {
+	xen_pfn_t store_mfn, console_mfn; /* the rings' machine frames; grants for them are made */
+	char guest_os[32];		  /* as the kernel's notes name it; "" if they do not */
+};
+
+/*
+ * 0, or a negative errno with one sentence about it in problem (without a full stop). What the domain was given
+ * before an error is freed when it is destroyed.
+ */
+long builder_build(const struct builder_request *request, struct builder_result *result,
+		   char *problem, size_t size);
+
+#endif
