@@ -633,3 +633,23 @@ int run_xenstore_watch(int argc, char **argv)
 		xs_unwatch(xs, &watches[count]);
 	return status;
 }
+
+/* control */
+
+int run_xenstore_control(int argc, char **argv)
+{
+	static char answer[XENSTORE_PAYLOAD_MAX + 1];
+	struct xs *xs = connection();
+	long length;
+
+	if (argc < 2)
+		return usage(argv[0]);
+	if (!xs)
+		return 1;
+	length = xs_control(xs, (const char *const *)argv + 1, (unsigned int)argc - 1, answer,
+			    sizeof(answer));
+	if (length < 0)
+		return failed(argv[0], "do", argv[1], length);
+	printf("%s\n", answer);
+	return 0;
+}

@@ -4,6 +4,7 @@
 #define STORE_COMMANDS_H
 
 int run_xenstore_chmod(int argc, char **argv);
+int run_xenstore_control(int argc, char **argv);
 int run_xenstore_exists(int argc, char **argv);
 int run_xenstore_list(int argc, char **argv);
 int run_xenstore_ls(int argc, char **argv);

@@ -13,6 +13,7 @@
 #include <guest/event.h>
 #include <guest/thread.h>
 #include <pv-drivers/grant.h>
+#include <public/errno.h>
 
 /* What a domain is connected by. */
 struct line {
@@ -163,9 +164,12 @@ static void detach(void *data)
 static unsigned int state(domid_t domain)
 {
 	struct xen_domctl_getdomaininfo info;
+	long error = control_info(domain, &info);
 
-	if (control_info(domain, &info) != 0 || (info.flags & XEN_DOMINF_dying))
+	if (error == -XEN_ESRCH || (!error && (info.flags & XEN_DOMINF_dying)))
 		return DOMAIN_GONE;
+	if (error)
+		return 0; /* no news */
 	return info.flags & XEN_DOMINF_shutdown ? DOMAIN_SHUT : 0;
 }
 

@@ -50,13 +50,18 @@ def test_watch(machine):
 
 
 def test_many_keys(machine):
-    """More than fits into one message, through a ring of 1 KiB."""
+    """Lists and values of more than one message, through a ring of 1 KiB; the store's own account of it."""
     with machine(memory="128M") as m:
         shell = Shell(m)
-        value = "v" * 300
-        for i in range(8):
-            assert shell.run(f"xenstore-write /many/{'n' * 100}{i} {value}{i}") == []
-        assert shell.run("xenstore-list /many") == [f"{'n' * 100}{i}" for i in range(8)]
-        assert shell.run("xenstore-ls /many") == [f'{"n" * 100}{i} = "{value}{i}"' for i in range(8)]
+        names = [f"{'n' * 100}{i:02}" for i in range(44)]
+        for i in range(0, len(names), 4):
+            assert shell.run("xenstore-write " + " ".join(f"/many/{name} {'v' * 5}" for name in names[i:i + 4])) == []
+        assert shell.run("xenstore-write /long " + "v" * 450) == []
+        assert shell.run("xenstore-read /long") == ["v" * 450]
+        assert shell.run("xenstore-list /many") == names
+        assert shell.run("xenstore-ls /many") == [f'{name} = "vvvvv"' for name in names]
+        assert shell.run("xenstore-control check") == ["OK"]
+        assert "nodes: 1000" in shell.run("xenstore-control quota")
+        assert shell.run("xenstore-control nonsense") == ["xenstore-control: could not do nonsense: Invalid argument"]
         assert any("xenstored" in line for line in shell.run("threads"))
         shell.poweroff()

@@ -295,6 +295,13 @@ static void a_target_lends_its_rights(void **state)
 	introduce(2);
 	assert_int_equal(client_write(two, 0, "data/x", "x"), 0);
 	assert_int_equal(client_strings(one, XS_READ, 0, "/local/domain/2/data/x", NULL), -EACCES);
+	/* Nor does the next of its own number serve anybody. */
+	assert_int_equal(client_strings(dom0, XS_SET_TARGET, 0, "1", "2", NULL), 0);
+	assert_value(one, 0, "/local/domain/2/data/x", "x");
+	set_permissions(dom0, "/local", "n0", "r1", 0);
+	assert_int_equal(client_strings(dom0, XS_RELEASE, 0, "1", NULL), 0);
+	introduce(1);
+	assert_int_equal(client_strings(one, XS_READ, 0, "/local/domain/2/data/x", NULL), -EACCES);
 }
 
 static void tools_requests_are_dom0s(void **state)
