@@ -359,8 +359,8 @@ const struct command commands[] = {
      "A permission is a letter (n none, r read, w write, b both) and a domain's number;\n"
      "the first is the owner's, its letter for all others. -r: and below; -u: and above.",
      run_xenstore_chmod, LINE_SIZE},
-    {"xenstore-control", "COMMAND [WORD...]", "the store itself: help, check, memreport, quota",
-     "quota: the limits of each domain; quota DOMAIN: what one has; quota set NAME NUMBER.",
+    {"xenstore-control", "COMMAND [WORD...]", "the store itself: help, check, log, quota",
+     "log on, log off: show all requests. quota: the limits of each domain; quota DOMAIN: what one has; quota set NAME NUMBER.",
      run_xenstore_control, LINE_SIZE},
     {"xenstore-exists", "KEY...", "is there such a key in the store?", NULL, run_xenstore_exists,
      LINE_SIZE},

@@ -7,7 +7,7 @@
 
 static int control_help(struct request *request)
 {
-	return answer_text(request, "check help memreport print quota");
+	return answer_text(request, "check help log memreport print quota");
 }
 
 static int control_check(struct request *request)
@@ -15,6 +15,16 @@ static int control_check(struct request *request)
 	const char *problem = store_check(request->store);
 
 	return answer_text(request, problem ? problem : "OK");
+}
+
+static int control_log(struct request *request)
+{
+	const char *word = take_string(request);
+
+	if (!word || (strcmp(word, "on") != 0 && strcmp(word, "off") != 0))
+		return -EINVAL;
+	request->store->log = word[1] == 'n';
+	return 0;
 }
 
 static int control_print(struct request *request)
@@ -107,7 +117,8 @@ int do_control(struct request *request)
 		const char *name;
 		int (*run)(struct request *request);
 	} controls[] = {
-	    {"check", control_check}, {"help", control_help},	{"memreport", control_memreport},
+	    {"log", control_log},     {"check", control_check},
+	    {"help", control_help},   {"memreport", control_memreport},
 	    {"print", control_print}, {"quota", control_quota},
 	};
 	const char *word = take_string(request);

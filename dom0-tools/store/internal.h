@@ -412,6 +412,7 @@ struct store {
 	uint64_t seed;	     /* of all hashes */
 	uint64_t generation; /* counts changes; 0 is none */
 	struct quota quota;
+	bool log; /* of all requests */
 	struct table nodes, lists, accounts, watches;
 	struct node *root;
 	struct permissions *initial;		 /* what there is at first: dom0's, nobody else's */

@@ -515,30 +515,31 @@ static int do_set_target(struct request *request)
 /* Which is which */
 
 static const struct {
+	const char *name;
 	int (*run)(struct request *request);
 	bool privileged;     /* for dom0 only */
 	bool in_transaction; /* tx_id means something */
 } requests[XS_TYPE_COUNT] = {
-    [XS_CONTROL] = {do_control, true, false},
-    [XS_DIRECTORY] = {do_directory, false, true},
-    [XS_READ] = {do_read, false, true},
-    [XS_GET_PERMS] = {do_get_perms, false, true},
-    [XS_WATCH] = {do_watch, false, false},
-    [XS_UNWATCH] = {do_unwatch, false, false},
-    [XS_TRANSACTION_START] = {do_transaction_start, false, true},
-    [XS_TRANSACTION_END] = {do_transaction_end, false, true},
-    [XS_INTRODUCE] = {do_introduce, true, false},
-    [XS_RELEASE] = {do_release, true, false},
-    [XS_GET_DOMAIN_PATH] = {do_get_domain_path, false, false},
-    [XS_WRITE] = {do_write, false, true},
-    [XS_MKDIR] = {do_mkdir, false, true},
-    [XS_RM] = {do_rm, false, true},
-    [XS_SET_PERMS] = {do_set_perms, false, true},
-    [XS_IS_DOMAIN_INTRODUCED] = {do_is_domain_introduced, false, false},
-    [XS_RESUME] = {do_resume, true, false},
-    [XS_SET_TARGET] = {do_set_target, true, false},
-    [XS_RESET_WATCHES] = {do_reset_watches, false, false},
-    [XS_DIRECTORY_PART] = {do_directory_part, false, true},
+    [XS_CONTROL] = {"CONTROL", do_control, true, false},
+    [XS_DIRECTORY] = {"DIRECTORY", do_directory, false, true},
+    [XS_READ] = {"READ", do_read, false, true},
+    [XS_GET_PERMS] = {"GET_PERMS", do_get_perms, false, true},
+    [XS_WATCH] = {"WATCH", do_watch, false, false},
+    [XS_UNWATCH] = {"UNWATCH", do_unwatch, false, false},
+    [XS_TRANSACTION_START] = {"TRANSACTION_START", do_transaction_start, false, true},
+    [XS_TRANSACTION_END] = {"TRANSACTION_END", do_transaction_end, false, true},
+    [XS_INTRODUCE] = {"INTRODUCE", do_introduce, true, false},
+    [XS_RELEASE] = {"RELEASE", do_release, true, false},
+    [XS_GET_DOMAIN_PATH] = {"GET_DOMAIN_PATH", do_get_domain_path, false, false},
+    [XS_WRITE] = {"WRITE", do_write, false, true},
+    [XS_MKDIR] = {"MKDIR", do_mkdir, false, true},
+    [XS_RM] = {"RM", do_rm, false, true},
+    [XS_SET_PERMS] = {"SET_PERMS", do_set_perms, false, true},
+    [XS_IS_DOMAIN_INTRODUCED] = {"IS_DOMAIN_INTRODUCED", do_is_domain_introduced, false, false},
+    [XS_RESUME] = {"RESUME", do_resume, true, false},
+    [XS_SET_TARGET] = {"SET_TARGET", do_set_target, true, false},
+    [XS_RESET_WATCHES] = {"RESET_WATCHES", do_reset_watches, false, false},
+    [XS_DIRECTORY_PART] = {"DIRECTORY_PART", do_directory_part, false, true},
 };
 
 static int run(struct request *request)
@@ -563,6 +564,25 @@ static const char *error_name(int error)
 		if (xsd_errors[i].errnum == -error)
 			return xsd_errors[i].errstring;
 	return "EINVAL";
+}
+
+/* For CONTROL log: who asked what, with the first string of it, and what came of it. */
+static void log_request(const struct connection *connection, int error)
+{
+	const struct xsd_sockmsg *header = &connection->header;
+	bool known = header->type < XS_TYPE_COUNT && requests[header->type].run;
+	char text[160];
+	size_t used;
+
+	used = (size_t)snprintf(text, sizeof(text), "%u %s %u ", connection->account->domain,
+				known ? requests[header->type].name : "unknown", header->tx_id);
+	for (uint32_t i = 0; i < header->len && connection->payload[i] && used < 140; i++) {
+		char c = connection->payload[i];
+
+		text[used++] = c > ' ' && c < 0x7f ? c : '?';
+	}
+	snprintf(text + used, sizeof(text) - used, " %s", error ? error_name(error) : "OK");
+	connection->store->platform->print(text);
 }
 
 void request_run(struct connection *connection)
@@ -592,6 +612,8 @@ void request_run(struct connection *connection)
 	/* If an answer was made before the error it has at least the room of a small one. */
 	if (error)
 		answer_text(&request, error_name(error));
+	if (connection->store->log)
+		log_request(connection, error);
 	connection_answer(connection, request.answer);
 	if (request.added)
 		connection_event(request.added, request.added->path, request.added->length);

@@ -594,6 +594,14 @@ static void control_commands(void **state)
 	assert_int_equal(client_strings(one, XS_WATCH, 0, "b", "b", NULL), -E2BIG);
 	assert_int_equal(client_strings(dom0, XS_CONTROL, 0, "quota", "1", NULL), 0);
 	assert_non_null(strstr(dom0->payload, "watches: 1\n"));
+	assert_int_equal(client_strings(dom0, XS_CONTROL, 0, "log", "on", NULL), 0);
+	assert_int_equal(client_strings(one, XS_READ, 0, "data/no ne\n", NULL), -EINVAL);
+	assert_string_equal(printed, "1 READ 0 data/no?ne? EINVAL");
+	assert_int_equal(client_call(one, XS_INVALID, 0, "", 0), -ENOSYS);
+	assert_string_equal(printed, "1 unknown 0  ENOSYS");
+	assert_int_equal(client_strings(dom0, XS_CONTROL, 0, "log", "off", NULL), 0);
+	assert_string_equal(printed, "1 unknown 0  ENOSYS");
+	assert_int_equal(client_strings(dom0, XS_CONTROL, 0, "log", "x", NULL), -EINVAL);
 	assert_int_equal(client_strings(dom0, XS_CONTROL, 0, "live-update", NULL), -EINVAL);
 	assert_int_equal(client_call(dom0, XS_CONTROL, 0, "", 0), -EINVAL);
 }
