@@ -4,6 +4,7 @@
 #include "boot/boot.h"
 #include "lib/bitops.h"
 #include "lib/lib.h"
+#include "sched/sched.h"
 #include "time/time.h"
 #include <public/platform.h>
 #include <public/sched.h>
@@ -194,11 +195,9 @@ static long getidletime(struct xenpf_getidletime *op)
 	op->now = (uint64_t)now();
 	for_each_cpu(cpu, cpus)
 	{
-		struct vcpu_runstate_info r;
+		uint64_t idle = (uint64_t)sched_idle_time(cpu);
 
-		runstate_get(idle_domain.vcpu[cpu], &r);
-		if (copy_to_guest(times + cpu * sizeof(uint64_t), &r.time[RUNSTATE_running],
-				  sizeof(uint64_t)))
+		if (copy_to_guest(times + cpu * sizeof(uint64_t), &idle, sizeof(idle)))
 			return -EFAULT;
 	}
 	return copy_to_guest(map, &cpus, DIV_ROUND_UP(nr, 8U)) ? -EFAULT : 0;

@@ -78,6 +78,8 @@ GUESTS = [
     Guest("grants", "rounds=1000", cpus=4),
     Guest("grants", cpus=4, seconds=900, long=True),
     Guest("domctl", cmdline="dom0_mem=64M"),
+    Guest("unprivileged", cmdline="dom0_mem=64M"),
+    Guest("unprivileged", cmdline="dom0_mem=64M", cpus=2),
     Guest("domctl", cmdline="dom0_mem=64M", cpus=2),
     Guest("lifecycle", cmdline="dom0_mem=64M"),
     Guest("lifecycle", cmdline="dom0_mem=64M", cpus=2),
