@@ -1,9 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 #include "xl/build.h"
+#include <stdio.h>
+#include "builder/builder.h"
+#include "files/files.h"
+#include "xl/toolstack.h"
+
+static bool find(const char *what, const char *path, const void **data, size_t *size,
+		 struct report *report)
+{
+	long error = files_map(path, data, size);
+
+	if (error)
+		report_error(report, NULL, 0, "the %s `%s' cannot be read: %s", what, path,
+			     error_text(error));
+	return !error;
+}
 
 bool build_domain(const struct domain_config *config, domid_t domid, bool progress,
 		  struct domain_channels *channels, struct report *report)
 {
-	report_error(report, NULL, 0, "domains cannot be built yet");
-	return false;
+	struct builder_request request = {
+	    .domid = domid,
+	    .command_line = config->cmdline,
+	    .pages = config->memory_kib / 4,
+	    .max_pages = config->max_memory_kib / 4,
+	    .store_port = channels->store_port,
+	    .console_port = channels->console_port,
+	};
+	struct builder_result result;
+	char problem[200];
+
+	if (!find("kernel", config->kernel, &request.kernel, &request.kernel_size, report))
+		return false;
+	if (config->ramdisk &&
+	    !find("ramdisk", config->ramdisk, &request.ramdisk, &request.ramdisk_size, report))
+		return false;
+	if (progress) {
+		printf("Building domain %u from %s\n", domid, config->kernel);
+		fflush(stdout);
+	}
+	if (builder_build(&request, &result, problem, sizeof(problem))) {
+		report_error(report, NULL, 0, "%s: %s", config->kernel, problem);
+		return false;
+	}
+	channels->store_mfn = result.store_mfn;
+	channels->console_mfn = result.console_mfn;
+	return true;
 }
