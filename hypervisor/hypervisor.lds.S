@@ -66,7 +66,7 @@ SECTIONS
 	.bss : AT(ADDR(.bss) - IMAGE_VIRT_START) {
 		. = ALIGN(64);
 		bss_start = .;
-		*(.bss .bss.* COMMON)
+		*(.bss .bss.[_a-zA-Z]* COMMON)
 		. = ALIGN(4096);
 		bss_end = .;
 		data_end = .;
@@ -90,7 +90,7 @@ SECTIONS
 	} :init_data
 
 	.init.bss : AT(ADDR(.init.bss) - IMAGE_VIRT_START) {
-		*(.init.bss .init.bss.*)
+		*(.init.bss .init.bss.* .bss..init)
 		. = ALIGN(4096);
 		init_end = .;
 	} :init_bss

@@ -133,7 +133,7 @@ struct plan {
 
 /* ---- memory ---- */
 
-static struct chunk chunk[MAX_CHUNKS] __initdata;
+static struct chunk chunk[MAX_CHUNKS] __initbss;
 static struct chunks chunks __initdata = {.chunk = chunk, .max = MAX_CHUNKS};
 
 static uint64_t __init pfn_to_mfn(void *unused, uint64_t pfn)
@@ -378,7 +378,7 @@ static void __init fill_memory(struct plan *p, uint64_t pages)
 
 void __init build_dom0(void)
 {
-	static struct plan p __initdata;
+	static struct plan p __initbss;
 	struct unpacked unpacked = {0};
 	uint64_t got;
 

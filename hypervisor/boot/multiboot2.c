@@ -62,7 +62,7 @@ struct parser {
 };
 
 struct boot_info boot_info;
-struct efi_memory_descriptor efi_memory[MAX_EFI_MEMORY] __initdata;
+struct efi_memory_descriptor efi_memory[MAX_EFI_MEMORY] __initbss;
 unsigned int efi_memory_count __initdata;
 
 /* Kept here because the information itself does not outlive the start. */

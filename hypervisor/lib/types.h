@@ -52,6 +52,7 @@ typedef uint64_t cpumask_t; /* bit n: CPU n. NR_CPUS fits one word on purpose. *
 
 #define __init				__attribute__((section(".init.text"), cold))
 #define __initdata			__attribute__((section(".init.data")))
+#define __initbss			__attribute__((section(".bss..init"))) /* zeroes: no room in the file */
 #define __page_aligned			__attribute__((aligned(4096)))
 #define __packed			__attribute__((packed))
 #define __printf(f, a)			__attribute__((format(printf, f, a)))
@@ -71,8 +72,10 @@ static inline uint64_t clamp_index(uint64_t i, uint64_t n)
 #ifdef UNIT_TEST
 #undef __init
 #undef __initdata
+#undef __initbss
 #define __init
 #define __initdata
+#define __initbss
 #endif
 
 #endif

@@ -32,6 +32,16 @@ static inline __attribute__((always_inline)) int read_frame(struct iret_context 
 	return error;
 }
 
+/* The handler of an NMI is done; another one that came meanwhile is due. */
+static __attribute__((noinline, cold)) void end_nmi(struct vcpu *v)
+{
+	v->pv.nmi_masked = false;
+	if (v->pv.nmi_deferred) {
+		v->pv.nmi_deferred = false;
+		WRITE_ONCE(v->pv.nmi_pending, true);
+	}
+}
+
 /*
  * The frame (public/arch-x86/xen-x86_64.h: struct iret_context) is on top of the caller's stack. What
  * it may ask for that the CPU cannot load (a selector, a non-canonical rip) fails at the exit's iretq,
@@ -58,22 +68,23 @@ long do_iret(void)
 	if (unlikely(v->domain->mm.vm_assist & (1U << VMASST_TYPE_architectural_iopl)))
 		v->pv.iopl = (frame.rflags >> 12) & 3;
 	regs->rip = frame.rip;
-	regs->cs = (uint16_t)frame.cs | 3;
 	regs->rflags = (frame.rflags & EFLAGS_GUEST) | EFLAGS_FIXED | EFLAGS_IF;
 	regs->rsp = frame.rsp;
-	regs->ss = (uint16_t)frame.ss | 3;
-	if (!(frame.flags & VGCF_in_syscall)) {
+	/*
+	 * As sysret returns: rcx and r11 don't count, and the selectors are the flat ones, which are there since this
+	 * hypercall. Only to compatibility mode there is no such way.
+	 */
+	if (!(frame.flags & VGCF_in_syscall) || unlikely((uint16_t)frame.cs == FLAT_USER_CS32)) {
+		regs->cs = (uint16_t)frame.cs | 3;
+		regs->ss = (uint16_t)frame.ss | 3;
 		regs->entry_vector = 0;
-		regs->r11 = frame.r11;
-		regs->rcx = frame.rcx;
-	} else if (unlikely(regs->cs != FLAT_USER_CS64 || regs->ss != FLAT_USER_SS64)) {
-		regs->entry_vector = 0; /* sysret has only these */
+		if (!(frame.flags & VGCF_in_syscall)) {
+			regs->r11 = frame.r11;
+			regs->rcx = frame.rcx;
+		}
 	}
-	v->pv.nmi_masked = false;
-	if (unlikely(v->pv.nmi_deferred)) {
-		v->pv.nmi_deferred = false;
-		WRITE_ONCE(v->pv.nmi_pending, true);
-	}
+	if (unlikely(v->pv.nmi_masked))
+		end_nmi(v);
 	v->vcpu_info->evtchn_upcall_mask = !(frame.rflags & EFLAGS_IF);
 	return (long)frame.rax;
 }

@@ -365,7 +365,7 @@ static void test_iret_flags(void **state)
 	assert_true(regs()->rflags & EFLAGS_IF);
 }
 
-/* The form for system calls: rcx and r11 don't count, and sysret will do, if the selectors are its own. */
+/* The form for system calls: neither rcx and r11 nor selectors count, and sysret will do, but for compatibility mode. */
 static void test_iret_in_syscall(void **state)
 {
 	struct iret_context *f = iret_frame();
@@ -377,10 +377,21 @@ static void test_iret_in_syscall(void **state)
 	assert_int_equal(regs()->entry_vector, TRAP_syscall);
 	assert_int_equal(regs()->rcx, 0xcccc);
 	vcpu.pv.kernel_mode = true;
-	f->cs = 0x23;
+	f->cs = 0x33;
+	f->ss = 0x2b;
+	regs()->rsp = STACK + 64;
+	do_iret();
+	assert_int_equal(regs()->entry_vector, TRAP_syscall);
+	assert_int_equal(regs()->cs, FLAT_USER_CS64);
+	assert_int_equal(regs()->ss, FLAT_USER_SS64);
+	assert_false(vcpu.pv.kernel_mode);
+	vcpu.pv.kernel_mode = true;
+	f->cs = FLAT_USER_CS32;
 	regs()->rsp = STACK + 64;
 	do_iret();
 	assert_int_equal(regs()->entry_vector, 0);
+	assert_int_equal(regs()->cs, FLAT_USER_CS32);
+	assert_int_equal(regs()->rcx, 0xcccc);
 }
 
 static void test_iret_no_frame(void **state)
