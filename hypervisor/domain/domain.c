@@ -272,14 +272,13 @@ void domain_hold(struct domain *d)
 static void free_domain(struct grace *g)
 {
 	struct domain *d = (struct domain *)((char *)g - offsetof(struct domain, grace));
-	domid_t id = d->id;
 
 	evtchn_free(d);
 	grant_destroy(d);
 	free_vcpus(d);
 	cpu_policy_free(d);
+	domain_give_id(d->id);
 	kfree(d);
-	domain_give_id(id);
 	send_global_virq(VIRQ_DOM_EXC);
 }
 
@@ -353,6 +352,16 @@ void domain_unpause(struct domain *d)
 	if (--d->pauses == 0)
 		clear_flags(d, VPF_PAUSED);
 	spin_unlock(&d->state_lock);
+}
+
+void domain_pause_for_debugger(struct domain *d)
+{
+	spin_lock(&d->state_lock);
+	d->control_pauses++;
+	if (d->pauses++ == 0)
+		set_flags(d, VPF_PAUSED);
+	spin_unlock(&d->state_lock);
+	send_global_virq(VIRQ_DEBUGGER);
 }
 
 /* ---- shutdown ---- */

@@ -50,6 +50,9 @@ struct vcpu *domain_vcpu(struct domain *d, unsigned int id);
 /* Counted; pause waits until no vCPU of d but current runs. In a hypercall, with the lock of domctl. */
 void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);
+/* A breakpoint of the debugger that is attached to d (setdebugging): it is told by VIRQ_DEBUGGER, and unpauses d as the
+ * tools do. Does not wait. */
+void domain_pause_for_debugger(struct domain *d);
 
 /* The guest broke: print why, its registers and stack, shut the domain down with SHUTDOWN_crash. Any
  * context of a hypercall or exception of a vCPU; the caller goes back to the exit path, which will

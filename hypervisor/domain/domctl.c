@@ -88,16 +88,24 @@ static long create(struct xen_domctl *op)
 
 static long pause(struct domain *d)
 {
-	domain_pause(d);
+	spin_lock(&d->state_lock);
 	d->control_pauses++;
+	spin_unlock(&d->state_lock);
+	domain_pause(d);
 	return 0;
 }
 
 static long unpause(struct domain *d)
 {
-	if (!d->control_pauses)
+	bool was;
+
+	spin_lock(&d->state_lock);
+	was = d->control_pauses;
+	if (was)
+		d->control_pauses--;
+	spin_unlock(&d->state_lock);
+	if (!was)
 		return -EINVAL;
-	d->control_pauses--;
 	d->creation_finished = true;
 	domain_unpause(d);
 	return 0;

@@ -67,11 +67,12 @@ static int release_frame(struct domain *d, struct frame *f)
 		forget_last_owner(f, d->id);
 		return 0;
 	}
-	if (!(s & FRAME_RAM) || !state_refs(s) || !frame_is_owned(f, d))
-		return 0;
-	/* A reference of our own while we look: all of d's may be gone before we are done. */
-	__atomic_fetch_add(&f->state, FRAME_REF, __ATOMIC_ACQ_REL);
-	rc = release_own(d, f);
+	/* A reference of our own while we look: all of d's may be gone before we are done, and a peer's too. */
+	do {
+		if (!(s & FRAME_RAM) || !state_refs(s) || !frame_is_owned(f, d))
+			return 0;
+	} while (!frame_exchange(f, &s, s + FRAME_REF));
+	rc = frame_is_owned(f, d) ? release_own(d, f) : 0;
 	put_frame(frame_mfn(f));
 	return rc;
 }

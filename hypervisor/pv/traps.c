@@ -185,6 +185,12 @@ void trap_from_guest(struct cpu_user_regs *regs)
 	case TRAP_DB:
 		debug(v);
 		break;
+	case TRAP_BP:
+		if (unlikely(v->domain->debugger) && v->pv.kernel_mode)
+			domain_pause_for_debugger(v->domain);
+		else
+			pv_inject_trap(v, TRAP_BP, 0);
+		break;
 	default:
 		pv_inject_trap(v, vector, regs->error_code);
 		break;

@@ -64,10 +64,25 @@ bool child_destroy(domid_t domain)
 	return domctl(XEN_DOMCTL_destroydomain, domain) == 0 && child_wait_gone(domain);
 }
 
-uint64_t free_bytes(void)
+static uint64_t free_bytes_now(void)
 {
 	EXPECT(sysctl(XEN_SYSCTL_availheap), 0);
 	return sysctl_op.u.availheap.avail_bytes;
+}
+
+uint64_t free_bytes(void)
+{
+	uint64_t bytes = free_bytes_now(), since = clock_now();
+
+	/* Nothing tells that a domain that is listed no more has been freed: the other CPUs have to pass by first. */
+	while (clock_now() - since < 20000000) {
+		uint64_t now = free_bytes_now();
+
+		if (now != bytes)
+			since = clock_now();
+		bytes = now;
+	}
+	return bytes;
 }
 
 bool free_bytes_again(uint64_t before)

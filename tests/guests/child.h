@@ -66,7 +66,7 @@ bool child_end(struct child *c);
 /* For roles: say something and wait for that answer. */
 void child_say(struct child_mail *mail, unsigned int what, unsigned int answer);
 
-/* The machine's free memory, in bytes. */
+/* The machine's free memory, in bytes, when it does not change any more. */
 uint64_t free_bytes(void);
 /* It becomes this much again, within a second: the last of a domain that is gone is freed a moment later. */
 bool free_bytes_again(uint64_t before);

@@ -83,6 +83,7 @@ GUESTS = [
     Guest("domctl", cmdline="dom0_mem=64M", cpus=2),
     Guest("lifecycle", cmdline="dom0_mem=64M"),
     Guest("lifecycle", cmdline="dom0_mem=64M", cpus=2),
+    Guest("lifecycle", cmdline="dom0_mem=64M", arguments="times=50 count=20", cpus=4),
     Guest("lifecycle", cmdline="dom0_mem=64M", arguments="times=1000 count=500", cpus=2, seconds=600, long=True),
     Guest("drivers"),
     Guest("foreign", twin=True),

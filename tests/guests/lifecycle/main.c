@@ -247,7 +247,7 @@ static void held_by_mapping(void)
 	frames_unmap(child.mail, 1);
 	child.mail = NULL;
 	EXPECT_TRUE(child_wait_gone(child.domid));
-	EXPECT_TRUE(free_bytes_again(before));
+	EXPECT_TRUE(free_bytes_again(before)); /* then the number is free, too */
 	child_arguments(1);
 	EXPECT(domctl(XEN_DOMCTL_createdomain, child.domid), 0);
 	EXPECT_TRUE(child_destroy(child.domid));
@@ -353,6 +353,175 @@ static void held_by_grant(void)
 	EXPECT_TRUE(free_bytes_again(before));
 }
 
+/* ---- two vCPUs ---- */
+
+/* The second one counts, too, in a word of its own. */
+static struct vcpu_guest_context second_context;
+static char second_stack[4096] __attribute__((aligned(16)));
+
+static void count_second(struct child_mail *mail)
+{
+	for (;;)
+		mail->value[1]++;
+}
+
+static void start_second(struct child_mail *mail)
+{
+	struct vcpu_guest_context *c = &second_context;
+
+	c->flags = VGCF_in_kernel;
+	c->user_regs.rip = (unsigned long)count_second;
+	c->user_regs.rdi = (unsigned long)mail;
+	c->user_regs.rsp = (unsigned long)second_stack + sizeof(second_stack) - 8;
+	c->user_regs.cs = FLAT_KERNEL_CS;
+	c->user_regs.ss = FLAT_KERNEL_SS;
+	c->user_regs.rflags = 0x200;
+	c->kernel_ss = FLAT_KERNEL_SS;
+	c->kernel_sp = c->user_regs.rsp;
+	c->ctrlreg[3] = mail->root << PAGE_SHIFT;
+	mail->value[2] = (uint64_t)hypercall_vcpu_op(VCPUOP_initialise, 1, c);
+	mail->value[3] = (uint64_t)hypercall_vcpu_op(VCPUOP_up, 1, NULL);
+	count(mail);
+}
+
+static void two_vcpus(void)
+{
+	uint64_t before = free_bytes(), was;
+
+	if (!child_run(&child, 2, start_second) || !child_wait_said(&child, 1))
+		return;
+	EXPECT(child.mail->value[2], 0);
+	EXPECT(child.mail->value[3], 0);
+	EXPECT_TRUE(counts(&child));
+	was = child.mail->value[1];
+	for (uint64_t end = clock_now() + 1000000000; child.mail->value[1] == was;) {
+		if (!EXPECT_TRUE(clock_now() < end))
+			break;
+		hypercall_sched_op(SCHEDOP_yield, NULL);
+	}
+	EXPECT_TRUE(child_exists(child.domid));
+	EXPECT(domctl_op.u.getdomaininfo.nr_online_vcpus, 2);
+	EXPECT(domctl(XEN_DOMCTL_pausedomain, child.domid), 0);
+	was = child.mail->value[1];
+	EXPECT_TRUE(!counts(&child));
+	EXPECT(child.mail->value[1], was);
+	EXPECT(domctl(XEN_DOMCTL_unpausedomain, child.domid), 0);
+	EXPECT_TRUE(counts(&child));
+	child_end(&child);
+	EXPECT_TRUE(free_bytes_again(before));
+}
+
+/* ---- while another vCPU of ours looks on ---- */
+
+static struct xen_domctl_getdomaininfo seen[8];
+static volatile unsigned int looking, stop_looking, looked;
+static volatile bool destroys;
+
+static long other_domctl(struct xen_domctl *op, uint32_t cmd, domid_t domain)
+{
+	op->cmd = cmd;
+	op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+	op->domain = domain;
+	return hypercall_domctl(op);
+}
+
+/* On vCPU 1: everything that may be asked of a domain that comes and goes. */
+static void look(void *unused)
+{
+	static struct xen_sysctl s;
+	static struct xen_domctl d;
+	static struct vcpu_guest_context c;
+
+	looking = 1;
+	while (!stop_looking) {
+		s.cmd = XEN_SYSCTL_getdomaininfolist;
+		s.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+		s.u.getdomaininfolist.first_domain = 1;
+		s.u.getdomaininfolist.max_domains = COUNT_OF(seen);
+		s.u.getdomaininfolist.buffer.p = seen;
+		if (hypercall_sysctl(&s))
+			break;
+		for (unsigned int i = 0; i < s.u.getdomaininfolist.num_domains; i++) {
+			domid_t id = seen[i].domain;
+
+			looked++;
+			if (destroys) {
+				other_domctl(&d, XEN_DOMCTL_destroydomain, id);
+				continue;
+			}
+			if (!other_domctl(&d, XEN_DOMCTL_pausedomain, id))
+				other_domctl(&d, XEN_DOMCTL_unpausedomain, id);
+			d.u.vcpucontext.vcpu = 0;
+			d.u.vcpucontext.ctxt.p = &c;
+			other_domctl(&d, XEN_DOMCTL_getvcpucontext, id);
+			d.u.getvcpuinfo.vcpu = 0;
+			other_domctl(&d, XEN_DOMCTL_getvcpuinfo, id);
+		}
+	}
+	looking = 0;
+	for (;;)
+		hypercall_vcpu_op(VCPUOP_down, 1, NULL);
+}
+
+static bool start_looking(void)
+{
+	static void *stack;
+
+	if (vcpu_count() < 2) {
+		test_skip("we have one vCPU only");
+		return false;
+	}
+	stop_looking = 0;
+	if (!stack) {
+		stack = test_stack();
+		return EXPECT(vcpu_start(1, look, NULL, stack), 0) &&
+		       EXPECT_TRUE(test_wait(&looking));
+	}
+	return true;
+}
+
+static void looked_at(void)
+{
+	uint64_t before = free_bytes();
+	unsigned long times = test_argument("times", 200) / 10;
+
+	destroys = false;
+	if (!start_looking())
+		return;
+	for (unsigned long i = 0; i < times; i++) {
+		if (!child_run(&child, 1, count) || !child_wait_said(&child, 1))
+			break;
+		child_end(&child);
+	}
+	EXPECT_TRUE(looked > 0);
+	EXPECT_TRUE(free_bytes_again(before));
+}
+
+/* Both end the same domain. */
+static void ended_twice(void)
+{
+	uint64_t before = free_bytes();
+	unsigned long times = test_argument("times", 200);
+
+	if (!start_looking())
+		return;
+	destroys = true;
+	for (unsigned long i = 0; i < times; i++) {
+		long d, rc;
+
+		child_arguments(1);
+		rc = domctl(XEN_DOMCTL_createdomain, 0);
+		d = domctl_op.domain;
+		if (!EXPECT(rc, 0))
+			break;
+		rc = domctl(XEN_DOMCTL_destroydomain, (domid_t)d);
+		EXPECT_TRUE(rc == 0 || rc == -ESRCH);
+		EXPECT_TRUE(child_wait_gone((domid_t)d));
+	}
+	stop_looking = 1;
+	EXPECT_TRUE(free_bytes_again(before));
+}
+
 static const struct test tests[] = {
     {"one domain", one},
     {"cost of a domain", cost},
@@ -367,6 +536,9 @@ static const struct test tests[] = {
     {"a mapping that outlives the domain", held_by_mapping},
     {"an event channel that outlives it", event_channel},
     {"a grant that outlives it", held_by_grant},
+    {"two vCPUs", two_vcpus},
+    {"looked at by another vCPU", looked_at},
+    {"ended by two vCPUs", ended_twice},
 };
 
 void guest_main(void)
