@@ -274,15 +274,18 @@ static void *write_core(struct search *s, struct core *core)
 static long search_domain(struct search *s, const struct domain_view *domain)
 {
 	struct xen_sysctl_physinfo machine;
-	unsigned long last;
+	unsigned long last = 0;
 	long error = control_physinfo(&machine);
 
-	if (!error)
-		error = control_maximum_pfn(s->domid, &last);
 	if (error)
 		return error;
 	s->max_mfn = machine.max_mfn;
-	s->count = last < PAGES_MOST ? last + 1 : PAGES_MOST;
+	/* How far its numbers go a guest may have said, and may have said anything. */
+	s->count = domain->memory_kib / 4;
+	if (!control_maximum_pfn(s->domid, &last) && last >= s->count)
+		s->count = last + 1;
+	if (s->count == 0 || s->count > PAGES_MOST)
+		s->count = PAGES_MOST;
 	s->tables_left = 4096 + s->count / 64;
 	s->vcpus = domain->max_vcpus;
 	s->pages = calloc(s->count, sizeof(*s->pages));

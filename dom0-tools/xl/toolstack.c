@@ -225,6 +225,10 @@ void toolstack_start(struct xs *store)
 	long error;
 
 	toolstack_store = store;
+	if (!store) {
+		announce("xl: no memory for a connection to the store");
+		return;
+	}
 	error = layout_write_dom0();
 	if (error)
 		announce("xl: the store cannot be written: %s", error_text(error));

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <guest/clock.h>
 #include <public/errno.h>
+#include "console/console.h"
 #include "control/control.h"
 #include "files/files.h"
 #include "xl/amount.h"
@@ -74,7 +75,13 @@ static bool wait_for_end(domid_t domid)
 
 static int attach(domid_t domid)
 {
-	return failed("the console of domain %u cannot be attached yet", domid);
+	long end;
+
+	fflush(stdout);
+	end = console_attach(domid);
+	if (end == -XEN_ENOENT)
+		return failed("domain %u has no console", domid);
+	return end < 0 ? failed_with(end, "the console cannot be attached") : XL_OK;
 }
 
 static int create(struct domain_config *domain, struct config *config,

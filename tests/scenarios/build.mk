@@ -29,7 +29,7 @@ $(linux-trace): tests/scenarios/trace.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -O2 -Wall -Wextra -Werror -static -o $@ $<
 
-scenario-files: $(debian-files) $(BUILD)/cerne $(BUILD)/dom0 $(test-guests) $(libc-test) debug-hypervisor
+scenario-files: $(debian-files) $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/example $(test-guests) $(libc-test) debug-hypervisor
 
 test-scenarios: scenario-files ## whole machines in QEMU, driven over the serial line
 	@$(pytest) -m 'not long' $(SCENARIOS)

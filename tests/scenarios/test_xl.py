@@ -5,9 +5,15 @@ import re
 
 import pytest
 
+from shell import PROMPT
 from xl import Xl, xl_machine
 
-QUIET = 'on_poweroff = "destroy"\n'
+
+def warm_up(dom0):
+    """Free memory of the machine, once it holds what dom0 keeps for dealing with domains (ports, mappings)."""
+    dom0.xl("create -q example")
+    dom0.xl("destroy example")
+    return dom0.free_kib()
 
 
 def test_help_and_mistakes(machine, tmp_path):
@@ -46,27 +52,29 @@ def test_life(machine, tmp_path):
     """Create, look, pause, change, rename, end; afterwards all memory is back."""
     with xl_machine(machine, tmp_path, cpus=2, memory="256M") as m:
         dom0 = Xl(m)
-        free = dom0.free_kib()
+        free = warm_up(dom0)
         dry = "\n".join(line for line in dom0.xl("create -n example") if not line.startswith("Parsing"))
         assert json.loads(dry)["config"]["b_info"]["target_memkb"] == 8192
         dom0.xl("create -p example")
         domains = dom0.domains()
         assert domains["example"]["paused"] and domains["example"]["memory_kib"] <= 8192
-        assert re.fullmatch(r"example +1 +8 +1 +--p--- +0\.\d", dom0.xl("list example")[1])
+        assert re.fullmatch(r"example +\d+ +8 +1 +--p--- +0\.\d", dom0.xl("list example")[1])
         assert dom0.xl("list")[0] == "Name                                        ID   Mem VCPUs\tState\tTime(s)"
         dom0.xl("unpause example")
-        dom0.attach("example", r"store: this is domain 1\r")
+        dom0.attach("example", r"store: this is domain \d+\r")
         m.send("echo one two\r")
         m.expect(r"\none two\r")
         dom0.leave()
-        assert dom0.xl("domid example") == ["1"] and dom0.xl("domname 1") == ["example"]
+        (domid,) = dom0.xl("domid example")
+        assert dom0.xl(f"domname {domid}") == ["example"]
         dom0.wait_for("blocked", lambda all_: all_["example"]["state"] == "-b----")
-        dom0.xl("pause 1")
+        dom0.xl(f"pause {domid}")
         dom0.wait_for("paused", lambda all_: all_["example"]["paused"])
-        dom0.xl("unpause 1")
+        dom0.xl(f"unpause {domid}")
         assert "already exists" in "\n".join(dom0.run("xl create example"))
         dom0.xl("create example name=second 'memory=6'")
-        assert dom0.domains()["second"]["domid"] == 2
+        second = dom0.domains()["second"]["domid"]
+        assert second != int(dom0.xl("domid example")[0])
         assert "already" in dom0.xl("rename second example", ok=False)[0]
         dom0.xl("rename second other")
         long = {entry["config"]["c_info"]["name"]: entry["config"] for entry in dom0.json("list -l")}
@@ -87,15 +95,19 @@ def test_ends(machine, tmp_path):
     """A domain that ends is dealt with as its configuration says."""
     with xl_machine(machine, tmp_path, cpus=2, memory="256M") as m:
         dom0 = Xl(m)
-        free = dom0.free_kib()
+        free = warm_up(dom0)
 
         def end(name, how, settings=""):
+            """A domain ends from inside. Its console ends with it, and is left by Ctrl-] when it is kept."""
             dom0.xl(f"create example name={name} {settings}")
             dom0.attach(name, r"store: this is domain (\d+)\r")
             m.send(f"{how}\r")
-            m.expect(rf"xl: {name} \(domain \d+\) [a-z ]+: [a-z-]+\r")
+            action = m.expect(rf"xl: {name} \(domain \d+\) [a-z ]+: ([a-z-]+)\r").group(1)
+            if action in ("preserve", "rename-restart"):
+                dom0.leave()
+            else:
+                m.expect(re.escape(PROMPT))
 
-        # The console ends with the domain.
         end("off", "poweroff")
         dom0.wait_for("gone", lambda all_: "off" not in all_)
         end("kept", "crash", "on_crash=preserve")
@@ -118,7 +130,7 @@ def test_ends(machine, tmp_path):
         end("dump", "crash", "on_crash=coredump-destroy")
         dom0.wait_for("gone", lambda all_: "dump" not in all_)
         (core,) = dom0.json("dump-core --json")
-        assert core["name"].startswith("dump-2") and core["pages"] > 50 and core["pages_left_out"] == 0
+        assert core["name"].startswith("dump-2") and core["pages"] > 20 and core["pages_left_out"] == 0
         dom0.wait_for("alone", lambda all_: list(all_) == ["Domain-0"])
         assert dom0.free_kib() == free
         dom0.poweroff()
@@ -171,8 +183,9 @@ def test_create_destroy(machine, tmp_path, rounds):
             dom0.xl("create -q example")
             dom0.xl("destroy example")
 
-        # The first rounds fill caches and pools.
-        for _ in range(5):
+        # The console daemon keeps the logs of the last domains.
+        warm_up(dom0)
+        for _ in range(12):
             once()
         free, before = dom0.free_kib(), used()
         for _ in range(rounds):
@@ -187,7 +200,7 @@ def test_many(machine, tmp_path, count):
     """Many domains at once, each with its console and its place in the store; idle ones cost nothing."""
     with xl_machine(machine, tmp_path, cpus=2, memory="2G" if count > 50 else "512M") as m:
         dom0 = Xl(m)
-        free = dom0.free_kib()
+        free = warm_up(dom0)
         for n in range(count):
             dom0.xl(f"create -q example name=n{n} memory=8")
         domains = dom0.wait_for("all idle", lambda all_: all(all_[f"n{n}"]["state"] == "-b----" for n in range(count)),
