@@ -12,7 +12,7 @@ debug-hypervisor:
 	@$(MAKE) --no-print-directory -s DEBUG=1 BUILD=$(BUILD)/debug THIRD_PARTY=$(THIRD_PARTY) $(BUILD)/debug/cerne
 
 # Files of Debian's packages, as they are shipped; kept between runs.
-debian-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 busybox-static \
+debian-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 linux-image-cloud-amd64 busybox-static \
 	grub-xen-bin xen-hypervisor-4.17-amd64)
 # stress-ng and the libraries that it is linked with; only the full matrix needs them.
 stress-files := $(addprefix $(THIRD_PARTY)/debian/,stress-ng libapparmor1 libbsd0 libc6 libcrypt1 libdrm2 libegl1 \

@@ -22,9 +22,9 @@ BAD = re.compile(r"^.*(?:\bBUG\b|\bOops\b|WARNING: CPU|Call Trace|general protec
 
 
 @functools.cache
-def kernel():
+def kernel(package="linux-image-amd64"):
     """The kernel image as Debian ships it."""
-    (found,) = glob.glob(os.path.join(DEBIAN, "linux-image-amd64/boot/vmlinuz-*"))
+    (found,) = glob.glob(os.path.join(DEBIAN, package, "boot/vmlinuz-*"))
     return found
 
 
