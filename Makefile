@@ -11,6 +11,8 @@ BUILD ?= build
 THIRD_PARTY ?= $(BUILD)/third-party
 # DEBUG=1: assertions on.
 DEBUG ?= 0
+# 0: without Debian's Linux as a guest in the image.
+DEBIAN ?= 1
 PYTHON := /usr/bin/python3
 
 ## Variables of every target:
@@ -18,14 +20,15 @@ PYTHON := /usr/bin/python3
 ##   DEBUG=1            assertions on (default: release)
 ##   BUILD=dir          where results go (default: build)
 ##   V=1                show the commands
+##   DEBIAN=0           leave Debian's Linux out of the image, and fetch no package for it
 ## Variables of `make run`:
-##   CPUS=4 MEM=1G      size of the machine
+##   CPUS=4 MEM=2G      size of the machine
 ##   CPU=EPYC           QEMU's CPU model (default: Haswell)
 ##   UEFI=1             UEFI firmware (OVMF) instead of BIOS
 ##   CMDLINE='...'      options of the hypervisor; DOM0='...' arguments of dom0
 ##   QEMU_ARGS='...'    more arguments for QEMU
 CPUS ?= 2
-MEM ?= 512M
+MEM ?= 1G
 CPU ?= Haswell
 UEFI ?= 0
 CMDLINE ?=
@@ -42,10 +45,6 @@ all: $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/example $(BUILD)/cerne.iso ## build t
 include $(wildcard loader/build.mk hypervisor/build.mk guest/build.mk pv-drivers/build.mk guest/example/build.mk dom0-tools/build.mk tests/*/build.mk scripts/build.mk)
 
 iso: $(BUILD)/cerne.iso ## make the bootable image build/cerne.iso (BIOS and UEFI)
-
-$(BUILD)/cerne.iso: $(BUILD)/cerne $(BUILD)/dom0 scripts/make-image $(BUILD)/flags-iso
-	$(call say,IMAGE,$@)
-	$(Q)scripts/make-image -o $@ -c '$(subst ','\'',$(CMDLINE))' $(BUILD)/cerne '$(BUILD)/dom0 $(subst ','\'',$(DOM0))'
 
 # Packages first, in a make of their own: what follows may need them to be parsed.
 run: ## install what is missing, build, and boot the image in QEMU; the terminal is the serial console

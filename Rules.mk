@@ -26,7 +26,7 @@ stamp = $(shell mkdir -p $(BUILD); printf '%s\n' '$(subst ','\'',$(2))' >$(BUILD
 	cmp -s $(BUILD)/.flags-$(1) $(BUILD)/flags-$(1) || mv $(BUILD)/.flags-$(1) $(BUILD)/flags-$(1); \
 	rm -f $(BUILD)/.flags-$(1))
 $(call stamp,cc,$(CC) DEBUG=$(DEBUG) $(hypervisor-flags))
-$(call stamp,iso,$(CMDLINE) | $(DOM0))
+$(call stamp,iso,$(CMDLINE) | $(DOM0) | $(DEBIAN))
 $(BUILD)/flags-cc $(BUILD)/flags-iso:
 
 $(BUILD)/hypervisor/%.o: hypervisor/%.c $(BUILD)/flags-cc

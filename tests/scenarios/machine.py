@@ -43,13 +43,16 @@ def _die_with_parent():
 
 
 class Machine:
-    """One run of one machine. `modules` are (file, arguments) pairs; None: dom0 without arguments."""
+    """One run of one machine. `modules` are (file, arguments) pairs; None: dom0 without arguments.
+
+    iso: an image that is there, in place of one made of these.
+    """
 
     def __init__(self, name, cmdline="", modules=None, *, cerne=None, cpus=1, memory="256M", cpu="Haswell",
-                 uefi=False, chipset="q35", com=1, gfxpayload="keep", qemu=(), audit=True):
+                 uefi=False, chipset="q35", com=1, gfxpayload="keep", qemu=(), audit=True, iso=None):
         self.name = re.sub(r"[^\w.-]+", "_", name)
         self.dir = os.path.join(BUILD, "scenarios", self.name)
-        self.audited = audit
+        self.audited = audit and not iso
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
         if modules is None:
@@ -57,9 +60,12 @@ class Machine:
         if audit:
             cmdline = f"audit=exit {cmdline}".strip()
         self.image = os.path.join(self.dir, "image.iso")
-        subprocess.run([os.path.join(TOP, "scripts/make-image"), "-o", self.image, "-c", cmdline, "-g", gfxpayload,
-                        cerne or os.path.join(BUILD, "cerne"), *(f"{file} {args}".strip() for file, args in modules)],
-                       check=True, cwd=TOP)
+        if iso:
+            shutil.copy(iso, self.image)
+        else:
+            subprocess.run([os.path.join(TOP, "scripts/make-image"), "-o", self.image, "-c", cmdline, "-g", gfxpayload,
+                            cerne or os.path.join(BUILD, "cerne"), *(f"{file} {args}".strip() for file, args in modules)],
+                           check=True, cwd=TOP)
         self.qmp_path = os.path.join(self.dir, "qmp")
         self.command_line = [
             "qemu-system-x86_64", "-machine", chipset, "-accel", "tcg", "-cpu", f"{cpu},check=off",
