@@ -250,18 +250,23 @@ struct domain *domain_find(domid_t id)
 	return d;
 }
 
+bool domain_try_hold(struct domain *d)
+{
+	uint32_t refs = READ_ONCE(d->refs);
+
+	do {
+		if (!refs)
+			return false;
+	} while (!__atomic_compare_exchange_n(&d->refs, &refs, refs + 1, false, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	return true;
+}
+
 struct domain *domain_get(domid_t id)
 {
 	struct domain *d = domain_find(id);
-	uint32_t refs = d ? READ_ONCE(d->refs) : 0;
 
-	/* Without any it is on its way out, though it may still be found. */
-	do {
-		if (!refs)
-			return NULL;
-	} while (!__atomic_compare_exchange_n(&d->refs, &refs, refs + 1, false, __ATOMIC_ACQ_REL,
-					      __ATOMIC_RELAXED));
-	return d;
+	return d && domain_try_hold(d) ? d : NULL;
 }
 
 void domain_hold(struct domain *d)
@@ -373,8 +378,7 @@ static struct domain *work;
 static void queue_work(struct domain *d)
 {
 	spin_lock(&work_lock);
-	if (!d->work_queued) {
-		domain_hold(d);
+	if (!d->work_queued && domain_try_hold(d)) {
 		d->work_queued = true;
 		d->work_next = work;
 		work = d;

@@ -38,8 +38,10 @@ void domain_give_id(
 struct domain *domain_find(domid_t id);
 /* The same with a reference, for keeping; domain_put() it. */
 struct domain *domain_get(domid_t id);
-void domain_hold(struct domain *d); /* one more, for who has one */
-void domain_put(struct domain *d);  /* any context, locks held or not */
+/* One more, for who has found it: false if it has none any more and is on its way out. Or for who has one already. */
+bool domain_try_hold(struct domain *d);
+void domain_hold(struct domain *d);
+void domain_put(struct domain *d); /* any context, locks held or not */
 /* The domain with the least id from this one on, as domain_find(); NULL: none. */
 struct domain *domain_next(unsigned int id);
 #define for_each_domain(d) for ((d) = domain_next(0); (d); (d) = domain_next((d)->id + 1U))

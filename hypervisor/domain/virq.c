@@ -26,8 +26,9 @@ int set_global_virq_handler(struct domain *d, unsigned int virq)
 	if (virq >= NR_VIRQS || !virq_is_global(virq))
 		return -EINVAL;
 	virq = (unsigned int)clamp_index(virq, NR_VIRQS);
-	if (new)
-		domain_hold(new);
+	/* A dying one has given up its part already, and would keep this for ever. */
+	if (new && (new->is_dying || !domain_try_hold(new)))
+		return -ESRCH;
 	spin_lock(&lock);
 	old = handlers[virq];
 	__atomic_store_n(&handlers[virq], new, __ATOMIC_RELEASE);

@@ -221,6 +221,9 @@ static __attribute__((noinline)) int use_checked(struct domain *d, struct grant_
 	if (u->write)
 		a->writers += u->n;
 	u->mfn = a->mfn;
+	/* A frame that is held keeps its domain. Where there is none the use does so itself. */
+	if (unlikely(a->mfn == GRANT_NO_FRAME))
+		domain_hold(d);
 	return GNTST_okay;
 }
 
@@ -269,7 +272,7 @@ void grant_unuse(const struct grant_use *u)
 	struct domain_grant *t = &u->granter->grant;
 	struct grant_active *a;
 	uint16_t bits = 0;
-	bool closing;
+	bool closing, no_frame;
 
 	spin_lock(&t->lock);
 	closing = t->closing;
@@ -277,6 +280,7 @@ void grant_unuse(const struct grant_use *u)
 	if (unlikely(closing))
 		domain_hold(u->granter);
 	a = active_of(t, u->ref);
+	no_frame = a->mfn == GRANT_NO_FRAME;
 	a->uses -= u->n;
 	if (u->write) {
 		a->writers -= u->n;
@@ -286,7 +290,7 @@ void grant_unuse(const struct grant_use *u)
 		t->in_use--;
 		bits |= GTF_reading;
 	}
-	if (bits && likely(a->mfn != GRANT_NO_FRAME))
+	if (bits && likely(!no_frame))
 		release(a, bits);
 	/* Last: who sees it may use the frame for something else at once. */
 	if (bits)
@@ -295,5 +299,7 @@ void grant_unuse(const struct grant_use *u)
 		grant_drop_frames(u->granter);
 	spin_unlock(&t->lock);
 	if (unlikely(closing))
+		domain_put(u->granter);
+	if (unlikely(no_frame))
 		domain_put(u->granter);
 }

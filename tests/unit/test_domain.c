@@ -256,7 +256,10 @@ static void test_references(void **state)
 	domain_put(d);
 	assert_ptr_equal(domain_find(id), d);
 	domain_put(d);
-	/* Nobody finds it, but it is there, and so is its number. */
+	/* Nobody finds it, but it is there, and so is its number. Who found it before gets no reference any more. */
+	assert_false(domain_try_hold(d));
+	domain_shutdown(d, SHUTDOWN_crash);
+	domain_handler();
 	assert_null(domain_find(id));
 	assert_null(domain_get(id));
 	assert_true(allocated > before);
