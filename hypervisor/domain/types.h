@@ -36,6 +36,8 @@ struct domain_mm {
 	void *memory_map; /* as set for it, 20 bytes an entry; under page_lock */
 	unsigned int memory_map_entries;
 	int budget; /* work left before the lock must be let go for a moment; under lock */
+	/* The domain never had frames below ~frames_from, or from frames_to on: both begin at 0 and rise. */
+	mfn_t frames_from, frames_to;
 	mfn_t relinquish_next; /* progress of domain_relinquish_memory() */
 	uint64_t audited;      /* frames that the audit found */
 	bool audit_locked;

@@ -312,6 +312,21 @@ prepare_used(const struct domain *d, struct frame *f, unsigned int flags, bool *
 		clear_page(mfn_to_virt(frame_mfn(f)));
 }
 
+static void raise(mfn_t *limit, mfn_t to)
+{
+	mfn_t was = READ_ONCE(*limit);
+
+	while (to > was && !__atomic_compare_exchange_n(limit, &was, to, false, __ATOMIC_SEQ_CST,
+							__ATOMIC_RELAXED))
+		;
+}
+
+void note_frames(struct domain *d, mfn_t mfn, mfn_t n)
+{
+	raise(&d->mm.frames_from, ~mfn);
+	raise(&d->mm.frames_to, mfn + n);
+}
+
 static mfn_t give_frames(struct domain *d, unsigned int order, unsigned int flags, uint64_t *claim)
 {
 	struct frame *block = allocate(order, flags, claim);
@@ -321,6 +336,7 @@ static mfn_t give_frames(struct domain *d, unsigned int order, unsigned int flag
 
 	if (!block)
 		return INVALID_MFN;
+	note_frames(d, frame_mfn(block), 1UL << order);
 	for (struct frame *f = block; f < block + (1UL << order); f++) {
 		if (unlikely((flags & ALLOC_ZERO) || last_owner(f) != OWNER_UNUSED ||
 			     !d->is_privileged))
@@ -439,6 +455,9 @@ void forget_last_owner(struct frame *f, domid_t id)
 {
 	uint64_t state, new;
 
+	/* Nobody frees it as id's any more. */
+	if (last_owner(f) != id)
+		return;
 	/* The lock keeps f's block as it is; an allocation that has taken it already stores last. */
 	spin_lock(&heap_lock);
 	state = frame_state(f);

@@ -172,6 +172,8 @@ void frames_free_at_boot(mfn_t start, mfn_t end);
 void free_domain_frame(struct frame *f);
 /* 2^order frames for d in place of others that it is about to lose: as domain_alloc_frames, the count of pages apart. */
 mfn_t alloc_frames_for(struct domain *d, unsigned int order, unsigned int flags);
+/* Frames [mfn, mfn + n) become d's: domain_relinquish_memory() is to find them. Before they can be seen to be. */
+void note_frames(struct domain *d, mfn_t mfn, mfn_t n);
 /* When this returns every frame that was freed as one of a domain's, before the domain began to die, is in a list. */
 void wait_for_frees(void);
 /* A frame of d that has no reference, as free_domain_frame() but for d's count of pages. */

@@ -169,6 +169,7 @@ bool give_stolen_frame(mfn_t mfn, struct domain *from, struct domain *to)
 	tlb_flush_cpus(f->state & FRAME_FOREIGN ? READ_ONCE(cpu_online_mask)
 						: READ_ONCE(from->dirty_cpus));
 	f->state &= ~FRAME_FOREIGN;
+	note_frames(to, mfn, 1);
 	f->owner = to->id;
 	return_stolen_frame(to, mfn);
 	return true;

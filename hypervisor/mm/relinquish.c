@@ -8,7 +8,9 @@
 #include "mm/page_type.h"
 #include "lib/errno.h"
 
+/* Frames that are looked at in one go, with the lock held; one that is the domain's is as much work as some others. */
 #define FRAMES_PER_CALL 16384
+#define COST_OF_OWN	16
 
 static int put_slot(struct domain *d, mfn_t *slot, mfn_t none)
 {
@@ -58,11 +60,13 @@ static int release_own(struct domain *d, struct frame *f)
 	return rc;
 }
 
-static int release_frame(struct domain *d, struct frame *f)
+/* *work grows by what it was. */
+static int release_frame(struct domain *d, struct frame *f, unsigned int *work)
 {
 	uint64_t s = frame_state(f);
 	int rc;
 
+	++*work;
 	if (s & FRAME_FREE) {
 		forget_last_owner(f, d->id);
 		return 0;
@@ -72,14 +76,33 @@ static int release_frame(struct domain *d, struct frame *f)
 		if (!(s & FRAME_RAM) || !state_refs(s) || !frame_is_owned(f, d))
 			return 0;
 	} while (!frame_exchange(f, &s, s + FRAME_REF));
+	*work += COST_OF_OWN;
 	rc = frame_is_owned(f, d) ? release_own(d, f) : 0;
 	put_frame(frame_mfn(f));
 	return rc;
 }
 
+/* As many as may be done at once, from relinquish_next on, which is 0 at first. */
+static int release_frames(struct domain *d)
+{
+	mfn_t from = max(d->mm.relinquish_next, ~d->mm.frames_from), to = d->mm.frames_to;
+	unsigned int work = 0;
+	int rc = 0;
+
+	spin_lock(&d->mm.lock);
+	d->mm.budget = MM_BUDGET;
+	while (from < to && work < FRAMES_PER_CALL && !rc) {
+		rc = release_frame(d, &frame_table[from], &work);
+		if (!rc)
+			from++;
+	}
+	spin_unlock(&d->mm.lock);
+	d->mm.relinquish_next = from;
+	return from < to ? -EINTR : 0;
+}
+
 int domain_relinquish_memory(struct domain *d)
 {
-	mfn_t end = d->mm.relinquish_next + FRAMES_PER_CALL;
 	int rc = release_vcpus(d);
 
 	if (rc)
@@ -89,13 +112,5 @@ int domain_relinquish_memory(struct domain *d)
 		free_memory_map(d);
 		wait_for_frees();
 	}
-	spin_lock(&d->mm.lock);
-	d->mm.budget = MM_BUDGET;
-	while (d->mm.relinquish_next < min(end, max_mfn) && !rc) {
-		rc = release_frame(d, &frame_table[d->mm.relinquish_next]);
-		if (!rc)
-			d->mm.relinquish_next++;
-	}
-	spin_unlock(&d->mm.lock);
-	return rc || d->mm.relinquish_next < max_mfn ? -EINTR : 0;
+	return release_frames(d);
 }
