@@ -293,23 +293,92 @@ static void death_of_the_owner(void **state)
 	check_model();
 }
 
-/* Frames that come while the domain dies, behind domain_relinquish_memory()'s back. */
+/* The whole end of the other one, while another CPU is in the middle of giving it memory. */
+static void end_of_other(void)
+{
+	other.is_dying = true;
+	while (domain_relinquish_memory(&other))
+		;
+}
+
 static void death_during_allocation(void **state)
 {
-	uint64_t pages = other.mm.tot_pages;
-
-	/* The limit is looked at under a lock; then it begins to die, and its frames have been visited. */
-	assert_true(reserve_pages(&other, 1));
-	other.is_dying = true;
+	/* Frames that the other one had last, and must be flushed before they can be given away: so there is a moment. */
+	for (unsigned int i = 60; i < 70; i++)
+		assert_true(drop_ownership(&guest, pool[i]));
+	fake_on_flush = end_of_other;
 	assert_int_equal(domain_alloc_frames(&other, 0, 0), INVALID_MFN);
-	account_pages(&other, (uint64_t)-1);
-	assert_int_equal(other.mm.tot_pages, pages);
+	assert_null(fake_on_flush);
+	assert_int_equal(other.mm.tot_pages, 0);
 	check_model();
-	other.is_dying = false;
-	assert_true(steal_frame(&guest, DATA + 0) == false);
+}
+
+static void death_during_transfer(void **state)
+{
 	assert_true(steal_frame(&guest, pool[50]));
+	fake_on_flush = end_of_other;
 	assert_true(give_stolen_frame(pool[50], &guest, &other));
+	assert_int_equal(other.mm.tot_pages, 0);
+	assert_true(fr(pool[50])->state & FRAME_FREE);
 	check_model();
+}
+
+/* The same with frames that come in exchange for others. */
+static void death_during_exchange(void **state)
+{
+	uint64_t in[2] = {ITS, ITS_TOO}, out[2] = {1, 2};
+	struct xen_memory_exchange x = {.in = {.nr_extents = 2, .domid = other.id},
+					.out = {.nr_extents = 2, .domid = other.id}};
+
+	for (unsigned int i = 60; i < 80; i++)
+		assert_true(drop_ownership(&guest, pool[i]));
+	x.in.extent_start.p = in;
+	x.out.extent_start.p = out;
+	fake_on_flush = end_of_other;
+	assert_int_equal(do_memory_op(XENMEM_exchange, (vaddr_t)&x), -EINVAL);
+	assert_null(fake_on_flush);
+	assert_int_equal(other.mm.tot_pages, 0);
+	check_model();
+}
+
+/* The audit counts what the model counts, and says so when a count is wrong. */
+static void audited(void **state)
+{
+	build_its_tables();
+	assert_int_equal(on_other_one(MMUEXT_PIN_L4_TABLE, ITS_L4, 0), 0);
+	assert_int_equal(mmu_update(l1(5), pte(ITS, RW), other.id), 0);
+	assert_int_equal(mmu_update(l1(6), pte(ITS_L1, RO), other.id), 0);
+	assert_int_equal(mm_audit(), 0);
+	/* An entry of ours that holds nothing, or a reference that nobody has. */
+	page(L1)[7] = pte(ITS, RO);
+	assert_int_equal(mm_audit(), 1);
+	page(L1)[7] = 0;
+	fr(ITS)->state += FRAME_REF;
+	assert_int_equal(mm_audit(), 1);
+	fr(ITS)->state -= FRAME_REF;
+	fr(ITS)->state += FRAME_TYPE_REF;
+	assert_int_equal(mm_audit(), 1);
+	fr(ITS)->state -= FRAME_TYPE_REF;
+	/* The right to write without a reference of that kind; the same in a table of the other one. */
+	page(L1)[6] |= PTE_RW;
+	assert_true(mm_audit() > 0);
+	page(L1)[6] &= ~(uint64_t)PTE_RW;
+	page(ITS_L1)[3] = pte(DATA, RW);
+	assert_true(mm_audit() > 0);
+	page(ITS_L1)[3] = 0;
+	/* A pin, an owner, a count of pages. */
+	fr(ITS_L4)->state ^= FRAME_PINNED;
+	assert_true(mm_audit() > 0);
+	fr(ITS_L4)->state ^= FRAME_PINNED;
+	fr(ITS)->owner = guest.id;
+	assert_int_equal(mm_audit(), 2);
+	fr(ITS)->owner = 4242;
+	assert_int_equal(mm_audit(), 2);
+	fr(ITS)->owner = other.id;
+	other.mm.tot_pages++;
+	assert_int_equal(mm_audit(), 1);
+	other.mm.tot_pages--;
+	assert_int_equal(mm_audit(), 0);
 }
 
 static void machine_to_physical(void **state)
@@ -592,6 +661,9 @@ int main(void)
 	    TEST(given_away),
 	    TEST(death_of_the_owner),
 	    TEST(death_during_allocation),
+	    TEST(death_during_transfer),
+	    TEST(death_during_exchange),
+	    TEST(audited),
 	    TEST(machine_to_physical),
 	    TEST(frames_of_the_hypervisor),
 	    TEST(ext_ops),

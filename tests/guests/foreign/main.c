@@ -610,27 +610,97 @@ static void races_with_death(void)
 	page_free(page);
 }
 
+/* ---- a large domain is made and ended while others want the CPU, too ---- */
+
+static volatile uint64_t tick_deadline, tick_latest;
+static volatile unsigned int ticks;
+
+static void next_tick(void)
+{
+	struct vcpu_set_singleshot_timer timer;
+
+	tick_deadline = timer.timeout_abs_ns = clock_now() + 100000;
+	timer.flags = 0;
+	hypercall_vcpu_op(VCPUOP_set_singleshot_timer, 0, &timer);
+}
+
+static void on_tick(evtchn_port_t port, void *data)
+{
+	uint64_t now = clock_now();
+
+	ticks++;
+	if (now > tick_deadline && now - tick_deadline > tick_latest)
+		tick_latest = now - tick_deadline;
+	next_tick();
+}
+
+/* How late a timer was at most since the last time; in microseconds. */
+static unsigned long lateness(void)
+{
+	unsigned long latest = tick_latest / 1000;
+
+	tick_latest = 0;
+	return latest;
+}
+
+static void large_domain(void)
+{
+	static xen_pfn_t list[256];
+	unsigned long megabytes = test_argument("megabytes", 32), done = 0;
+	struct xen_memory_reservation r = {.extent_order = 9};
+	long id = child_create(1), port;
+	uint64_t began, between, ended;
+	unsigned long late[2];
+
+	if (!EXPECT_TRUE(id > 0))
+		return;
+	domctl_op.u.max_mem.max_memkb = megabytes << 10;
+	EXPECT(domctl(XEN_DOMCTL_max_mem, (domid_t)id), 0);
+	port = event_bind_virq(VIRQ_TIMER, on_tick, NULL);
+	EXPECT_TRUE(port > 0);
+	next_tick();
+	lateness();
+	began = clock_now();
+	r.domid = (domid_t)id;
+	r.extent_start.p = list;
+	while (done < megabytes / 2) {
+		long got;
+
+		r.nr_extents = megabytes / 2 - done < 256 ? megabytes / 2 - done : 256;
+		for (unsigned long i = 0; i < r.nr_extents; i++)
+			list[i] = (done + i) * 512;
+		got = hypercall_memory_op(XENMEM_populate_physmap, &r);
+		if (!EXPECT(got, r.nr_extents))
+			break;
+		done += (unsigned long)got;
+	}
+	late[0] = lateness();
+	between = clock_now();
+	EXPECT_TRUE(child_destroy((domid_t)id));
+	late[1] = lateness();
+	ended = clock_now();
+	event_close((evtchn_port_t)port);
+	EXPECT_TRUE(ticks > 1);
+	printk(
+	    "%lu MiB given in %lu us, taken back in %lu us; timers at most %lu and %lu us late\n",
+	    done * 2, (unsigned long)(between - began) / 1000,
+	    (unsigned long)(ended - between) / 1000, late[0], late[1]);
+}
+
 static void nothing_is_lost(void)
 {
 	EXPECT_TRUE(free_bytes_again(at_start));
 }
 
 static const struct test tests[] = {
-    {"a child runs", a_twin_runs},
-    {"foreign mappings", mapping},
-    {"foreign tables", its_tables},
-    {"not for the child", not_for_the_child},
-    {"reservations", reservations},
-    {"claims", claims},
-    {"frames that go", frames_that_go},
-    {"stale translations", stale_translations},
-    {"scrubbing", scrubbing},
-    {"death with mappings", death_with_mappings},
-    {"frame info", frame_info},
-    {"machine to physical", machine_to_physical},
-    {"resources", resources},
-    {"races with death", races_with_death},
-    {"nothing is lost", nothing_is_lost},
+    {"a child runs", a_twin_runs},	{"foreign mappings", mapping},
+    {"foreign tables", its_tables},	{"not for the child", not_for_the_child},
+    {"reservations", reservations},	{"claims", claims},
+    {"frames that go", frames_that_go}, {"stale translations", stale_translations},
+    {"scrubbing", scrubbing},		{"death with mappings", death_with_mappings},
+    {"frame info", frame_info},		{"machine to physical", machine_to_physical},
+    {"resources", resources},		{"races with death", races_with_death},
+    {"large domain", large_domain},	{"nothing is lost", nothing_is_lost},
 };
 
 void guest_main(void)

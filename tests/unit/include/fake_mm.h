@@ -63,8 +63,15 @@ static unsigned long fake_time = 1,
 static unsigned int fake_flushes, fake_caches_written, fake_loads;
 static bool (*fake_preempt)(void);
 
+static void (*fake_on_flush)(void); /* once */
+
 void flush_tlb_mask(cpumask_t mask)
 {
+	void (*fn)(void) = fake_on_flush;
+
+	fake_on_flush = NULL;
+	if (fn)
+		fn();
 	for (unsigned int cpu = 0; cpu < 2; cpu++)
 		if (mask >> cpu & 1)
 			fake_flushed[cpu] = fake_time;
@@ -323,6 +330,7 @@ static inline void fake_start(bool privileged)
 	dom0 = &guest;
 	fake_act_as(&guest);
 	fake_preempt = NULL;
+	fake_on_flush = NULL;
 	max_mfn = FAKE_RAM;
 	frame_masks_init();
 	frames_mark_ram(0, FAKE_RAM);

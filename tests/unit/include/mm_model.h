@@ -194,6 +194,9 @@ static void check_owned(const struct domain *d)
 			owned++;
 	if (owned != d->mm.tot_pages)
 		FAIL("domain %u has %lu pages, found %lu", d->id, d->mm.tot_pages, owned);
+	/* What keeps the owner of a frame in existence. */
+	if (d->refs != !!owned)
+		FAIL("domain %u has %u references and %lu pages", d->id, d->refs, owned);
 	if (spin_is_locked(&d->mm.lock))
 		FAIL("the lock is held");
 }
