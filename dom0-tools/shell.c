@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <guest/console.h>
 
 #define WORDS  64
 #define PROMPT "cerne# "
@@ -124,20 +125,15 @@ void shell_announce(const char *text)
 
 _Noreturn void shell_run(void)
 {
-	char typed[64];
+	char key;
 
 	line_begin(&shell_line);
 	for (;;) {
-		ssize_t count;
-
 		/* What is to be seen goes out in one piece for each piece that comes in. */
-		fflush(stdout);
-		at_prompt = true;
-		count = read(STDIN_FILENO, typed, sizeof(typed));
-		at_prompt = false;
-		for (ssize_t i = 0; i < count; i++) {
-			if (!line_key(&shell_line, typed[i]))
-				continue;
+		if (!console_has_input())
+			fflush(stdout);
+		/* No further than one line: what follows may be for the command. */
+		if (read(STDIN_FILENO, &key, 1) == 1 && line_key(&shell_line, key)) {
 			run_line(shell_line.text);
 			line_begin(&shell_line);
 		}

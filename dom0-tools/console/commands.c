@@ -45,6 +45,18 @@ static int show_hypervisor(void)
 	return command_find(name)->run(1, words);
 }
 
+/* What a domain has printed must not steer the terminal. */
+static void print_plain(const char *text, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if ((unsigned char)text[i] >= ' ' ? text[i] != 0x7f
+						  : text[i] == '\n' || text[i] == '\t')
+			putchar(text[i]);
+		else if (text[i] != '\r')
+			putchar('.');
+	}
+}
+
 /* A piece at a time, up to what the log's end was at first: it may go on growing. */
 static int show(const char *text)
 {
@@ -62,7 +74,7 @@ static int show(const char *text)
 			    ? console_log_copy(&console->pump.log, piece, sizeof(piece), &position)
 			    : 0;
 		mutex_unlock(&console_lock);
-		fwrite(piece, 1, count, stdout);
+		print_plain(piece, count);
 		if (count)
 			last = piece[count - 1];
 	} while (count && position < end);

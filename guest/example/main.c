@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A small guest: where to start from when writing or porting a kernel. It says hello on its console, uses the store,
- * obeys `xl shutdown` and `xl reboot`, and has a little shell. All below it is guest/ (the machine as a PV guest
+ * obeys `xl shutdown` and `xl reboot`, and has a little shell, whose first line is the domain's arguments. All below it is guest/ (the machine as a PV guest
  * sees it) and pv-drivers/ (the store's client); docs/porting.md tells how those hang together.
  *
  * Two threads: the first one reads the console, the other one calls what watches of the store fire.
@@ -264,6 +264,10 @@ static _Noreturn void shell(void)
 	char line[LINE], keys[32];
 	size_t length = 0;
 
+	/* The domain's arguments are the first command. */
+	memcpy(line, start_info->cmd_line, sizeof(line) - 1);
+	line[sizeof(line) - 1] = 0;
+	run_line(line);
 	printk("example> ");
 	for (;;) {
 		size_t count = read_console(keys, sizeof(keys));
@@ -295,8 +299,7 @@ void guest_main(void)
 	error = console_notify(on_input);
 	if (error)
 		printk("console: no input, error %ld\n", error);
-	printk("Hello from the example guest; arguments: %.*s\n", (int)sizeof(start_info->cmd_line),
-	       (const char *)start_info->cmd_line);
+	printk("Hello from the example guest, with %lu KiB of memory\n", pages_total() * 4);
 	connect_store();
 	if (connected)
 		use_store();
