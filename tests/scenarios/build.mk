@@ -13,9 +13,9 @@ debug-hypervisor:
 
 # Files of Debian's packages, as they are shipped; kept between runs.
 debian-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 linux-image-cloud-amd64 busybox-static \
-	grub-xen-bin xen-hypervisor-4.17-amd64)
+	grub-xen-bin xen-hypervisor-4.17-amd64 xenstore-utils libxenstore4 libxentoolcore1 libc6)
 # stress-ng and the libraries that it is linked with; only the full matrix needs them.
-stress-files := $(addprefix $(THIRD_PARTY)/debian/,stress-ng libapparmor1 libbsd0 libc6 libcrypt1 libdrm2 libegl1 \
+stress-files := $(addprefix $(THIRD_PARTY)/debian/,stress-ng libapparmor1 libbsd0 libcrypt1 libdrm2 libegl1 \
 	libexpat1 libffi8 libgbm1 libgles2 libglvnd0 libipsec-mb1 libjpeg62-turbo libjudydebian1 libkmod2 liblzma5 \
 	libmd0 libsctp1 libssl3 libwayland-server0 libxxhash0 libzstd1 zlib1g)
 # A program for that Linux, which needs nothing else there.
