@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The store, at dom0's shell."""
+import os
 import re
 
+from machine import BUILD
 from shell import PROMPT, Shell
+from xl import Xl, xl_machine
 
 CTRL_C = "\x03"
 
@@ -65,3 +68,57 @@ def test_many_keys(machine):
         assert shell.run("xenstore-control nonsense") == ["xenstore-control: could not do nonsense: Invalid argument"]
         assert any("xenstored" in line for line in shell.run("threads"))
         shell.poweroff()
+
+
+HOSTILE = os.path.join(BUILD, "tests/guests/hostile-domu")
+
+
+def quota_of(dom0, domid):
+    """What the store has of a domain: nodes, watches, ... to numbers."""
+    return {key: int(value) for key, value in (line.split(": ") for line in dom0.run(f"xenstore-control quota {domid}"))}
+
+
+def memory_of_all(dom0):
+    return [line for line in dom0.run("xenstore-control memreport") if not line.startswith("watches")]
+
+
+def test_hostile_domains(machine, tmp_path):
+    """Two domains, one that floods the store, one that spoils its ring too: dom0 and a neighbour are served as ever,
+    what the two have stays within their quotas, and nothing of it is left when they are gone."""
+    configs = {name: f'name = "{name}"\nkernel = "/boot/hostile"\nmemory = 4\nextra = "{attacks}"\n'
+               for name, attacks in (("flood", "store"), ("spoil", "store scribble-store"))}
+    with xl_machine(machine, tmp_path, configs, {"boot/hostile": HOSTILE}, cpus=2, memory="256M") as m:
+        dom0 = Xl(m)
+        dom0.xl("create example")
+        dom0.attach("example", r"example> ")
+        dom0.leave()
+        before = memory_of_all(dom0)
+        domids = []
+        for name in configs:
+            dom0.xl(f"create {name}")
+            domids += dom0.xl(f"domid {name}")
+        # Until the flood has reached what it may have.
+        dom0.wait_for("many nodes", lambda _: quota_of(dom0, domids[0])["nodes"] >= 300)
+        for i in range(10):
+            assert dom0.run(f"xenstore-write /own/{i} value") == []
+            assert dom0.run(f"xenstore-read /own/{i}") == ["value"]
+            for domid in domids:
+                has = quota_of(dom0, domid)
+                assert has["nodes"] <= 1020 and has["watches"] <= 128 and has["transactions"] <= 10, has
+                assert has["outstanding"] <= 20 and has["memory"] <= 700_000, has
+        assert dom0.run("xenstore-control check") == ["OK"]
+        m.send("xl console example\r")
+        m.send("store write data/x served\r")
+        m.expect("example> ")
+        m.send("store read data/x\r")
+        m.expect("served")
+        dom0.leave()
+        (domid,) = dom0.xl("domid example")
+        assert dom0.run(f"xenstore-rm /own /local/domain/{domid}/data/x") == []
+        for name in configs:
+            dom0.xl(f"destroy {name}")
+        dom0.free_kib()
+        assert memory_of_all(dom0) == before
+        assert dom0.run("xenstore-control check") == ["OK"]
+        dom0.xl("destroy example")
+        dom0.poweroff()
