@@ -108,7 +108,7 @@ struct domain *domain_create(domid_t id, unsigned int max_vcpus, bool privileged
 	d->is_privileged = privileged;
 	d->max_vcpus = max_vcpus;
 	d->shutdown_code = -1;
-	d->sched_weight = SCHED_WEIGHT_DEFAULT;
+	sched_init_domain(d);
 	d->pauses = d->control_pauses = 1;
 	for (unsigned int i = 0; i < NR_WATCHDOGS; i++)
 		timer_init(&d->watchdog[i], watchdog_expired, d, 0);

@@ -10,6 +10,7 @@
 #include "lib/lib.h"
 #include "mm/mm.h"
 #include "pv/pv.h"
+#include "sched/sched.h"
 #include "time/time.h"
 
 static spinlock_t domctl_lock;
@@ -182,14 +183,14 @@ static long scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op, b
 	switch (op->cmd) {
 	case XEN_DOMCTL_SCHEDOP_getinfo:
 		op->u.credit2.weight = (uint16_t)d->sched_weight;
-		op->u.credit2.cap = 0;
+		op->u.credit2.cap = (uint16_t)d->cap.percent;
 		*copy_back = true;
 		return 0;
 	case XEN_DOMCTL_SCHEDOP_putinfo:
-		if (op->u.credit2.cap)
-			return -EOPNOTSUPP;
 		if (op->u.credit2.weight) /* 0: as it is */
 			WRITE_ONCE(d->sched_weight, op->u.credit2.weight);
+		if (op->u.credit2.cap != d->cap.percent && !d->is_dying)
+			sched_set_cap(d, op->u.credit2.cap);
 		return 0;
 	default:
 		return -EINVAL;

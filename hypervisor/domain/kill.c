@@ -57,6 +57,7 @@ static void release_vcpus(struct domain *d)
 {
 	struct shared_info *shared = d->shared_info;
 
+	sched_destroy_domain(d);
 	for (unsigned int i = 0; i < d->max_vcpus; i++)
 		unmap_vcpu_info(d->vcpu[i]);
 	if (shared) {

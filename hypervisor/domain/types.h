@@ -214,6 +214,7 @@ struct vcpu_time {
 #define VPF_SHUTDOWN 3 /* the domain has shut down */
 #define VPF_PAUSED   4 /* the domain is paused: domain_pause() */
 #define VPF_DYING    5 /* and does not come back */
+#define VPF_CAPPED   6 /* it has used what its cap allows: sched/cap.c */
 
 struct vcpu {
 	unsigned int id;
@@ -317,6 +318,13 @@ struct domain {
 	struct timer watchdog[NR_WATCHDOGS];
 
 	unsigned int sched_weight; /* sched/sched.h */
+	struct domain_cap {
+		spinlock_t lock;      /* a leaf */
+		unsigned int percent; /* of one CPU; 0: no cap */
+		stime_t period;	      /* when the present one began */
+		int64_t used;	      /* ns, with what was over in earlier ones */
+		struct timer timer;
+	} cap; /* sched/cap.c */
 
 	struct domain_mm mm;
 	struct domain_grant grant;

@@ -12,7 +12,7 @@
  * - sched.cpu changes only while the vCPU neither runs nor is queued, with the old CPU's lock held, or when it is
  *   taken from one queue with both locks held (lower CPU number first).
  */
-#include "sched/sched.h"
+#include "sched/internal.h"
 #include "cpu/cpu.h"
 #include "cpu/x86.h"
 #include "domain/domain.h"
@@ -65,7 +65,7 @@ static struct run_queue *lock_queue_of(struct vcpu *v)
 
 static enum runstate stopped_state(const struct vcpu *v)
 {
-	unsigned long flags = READ_ONCE(v->pause_flags);
+	unsigned long flags = READ_ONCE(v->pause_flags) & ~(1UL << VPF_CAPPED);
 
 	if (!flags)
 		return VCPU_RUNNABLE;
@@ -115,6 +115,8 @@ static void charge(struct run_queue *q, stime_t t)
 		return;
 	if (t > v->sched.started) { /* clocks of two CPUs may differ a little */
 		v->sched.vruntime += weighted(v, (uint64_t)(t - v->sched.started));
+		if (unlikely(v->domain->cap.percent))
+			cap_charge(v->domain, (uint64_t)(t - v->sched.started), t);
 		v->sched.started = t;
 	}
 	least = next ? min(next->sched.vruntime, v->sched.vruntime) : v->sched.vruntime;
@@ -400,6 +402,11 @@ static void schedule(void)
 	}
 	spin_lock(&q->lock);
 	charge(q, t);
+	if (unlikely(prev->domain->cap.percent) && !cap_left(prev->domain, t)) {
+		spin_unlock(&q->lock);
+		cap_stop(prev->domain);
+		spin_lock(&q->lock);
+	}
 	next = choose(q, prev);
 	if (next != prev) {
 		if (!next->is_idle) {
@@ -418,7 +425,9 @@ static void schedule(void)
 		set_bit(cpu, &idle_cpus);
 	else
 		clear_bit(cpu, &idle_cpus);
-	if (!next->is_idle && q->length)
+	if (unlikely(next->domain->cap.percent))
+		timer_set(&q->slice, t + min((stime_t)SLICE, cap_left(next->domain, t)));
+	else if (!next->is_idle && q->length)
 		timer_set(&q->slice, t + SLICE);
 	else
 		timer_stop(&q->slice);

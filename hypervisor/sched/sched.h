@@ -29,6 +29,11 @@ void sched_set_soft_affinity(struct vcpu *v, cpumask_t cpus);
 stime_t sched_idle_time(unsigned int cpu);
 /* Shares of CPU time are in the ratio of weights, SCHED_WEIGHT_DEFAULT if not set; 1 to 65535. */
 #define SCHED_WEIGHT_DEFAULT 256
+/* Of a new domain; at its end, when its vCPUs have stopped for good and a grace period is over. */
+void sched_init_domain(struct domain *d);
+void sched_destroy_domain(struct domain *d);
+/* Its vCPUs may use so many percent of one CPU together; 0: no limit. No lock held. */
+void sched_set_cap(struct domain *d, unsigned int percent);
 /* The idle loop: never returns; runs on the idle vCPU's stack. */
 void idle_loop(void) __attribute__((noreturn));
 

@@ -75,7 +75,7 @@ uint64_t free_bytes(void)
 	uint64_t bytes = free_bytes_now(), since = clock_now();
 
 	/* Nothing tells that a domain that is listed no more has been freed: the other CPUs have to pass by first. */
-	while (clock_now() - since < 20000000) {
+	while (clock_now() - since < 100000000) {
 		uint64_t now = free_bytes_now();
 
 		if (now != bytes)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/sched/sched.c hypervisor/lib/spinlock.c
+// sources: hypervisor/sched/sched.c hypervisor/sched/cap.c hypervisor/lib/spinlock.c
 /*
  * The scheduler on a machine of three CPUs that this file plays: time passes, vCPUs block and wake in an order
  * from a fixed seed, and after each step the invariants at the head of sched.c are checked.
@@ -26,7 +26,8 @@ static struct cpu_info cpus[CPUS];
 static char queues[CPUS][4096] __attribute__((aligned(64)));
 static struct domain dom = {.sched_weight = SCHED_WEIGHT_DEFAULT};
 static struct vcpu vcpus[VCPUS], idles[CPUS];
-static struct timer *slice[CPUS];
+static struct timer *slice[CPUS], *cap_timer;
+static bool booting;
 static stime_t time_now;
 static void (*handler)(void);
 static jmp_buf entered;
@@ -60,7 +61,10 @@ void timer_init(struct timer *t, void (*fn)(void *), void *data, unsigned int cp
 	t->data = data;
 	t->cpu = cpu;
 	t->active = false;
-	slice[cpu] = t;
+	if (booting)
+		slice[cpu] = t;
+	else
+		cap_timer = t;
 }
 
 void timer_set(struct timer *t, stime_t expires)
@@ -164,6 +168,24 @@ static void pass(stime_t ns)
 		}
 	}
 	settle();
+	if (cap_timer && cap_timer->active && cap_timer->expires <= time_now) {
+		on_cpu(0);
+		cap_timer->active = false;
+		cap_timer->fn(cap_timer->data);
+		settle();
+	}
+}
+
+void vcpu_pause_flag_set(struct vcpu *v, unsigned int flag)
+{
+	if (!test_and_set_bit(flag, &v->pause_flags))
+		sched_sleep(v);
+}
+
+void vcpu_pause_flag_clear(struct vcpu *v, unsigned int flag)
+{
+	if (test_and_clear_bit(flag, &v->pause_flags) && v->pause_flags == 0)
+		sched_wake(v);
 }
 
 static void check(void)
@@ -236,6 +258,8 @@ static int setup(void **state)
 		cpus[cpu].vcpu = &idles[cpu];
 	}
 	unit_cpu_info = cpus[0];
+	booting = true;
+	cap_timer = NULL;
 	sched_init();
 	for (unsigned int cpu = 1; cpu < CPUS; cpu++)
 		sched_init_cpu(cpu, &idles[cpu]);
@@ -247,6 +271,7 @@ static int setup(void **state)
 		vcpus[i].sched.affinity = ~0UL;
 		list_init(&vcpus[i].sched.queue);
 	}
+	booting = false;
 	switches = preempted = 0;
 	return 0;
 }
@@ -377,6 +402,45 @@ static void test_weight(void **state)
 	assert_true(had[1] > 7200 && had[1] < 7800);
 }
 
+/* A domain with a cap uses no more, whether others wait or not, and with as many vCPUs as it likes; and no less. */
+static void test_cap(void **state)
+{
+	static struct domain capped = {.max_vcpus = 2};
+	static const unsigned int percents[] = {50, 10, 120, 0};
+
+	memset(&capped, 0, sizeof(capped));
+	capped.max_vcpus = 2;
+	capped.vcpu[0] = &vcpus[0];
+	capped.vcpu[1] = &vcpus[1];
+	sched_init_domain(&capped);
+	vcpus[0].domain = vcpus[1].domain = &capped;
+	for (unsigned int i = 0; i < 3; i++)
+		wake(&vcpus[i]);
+	settle();
+	for (unsigned int i = 0; i < ARRAY_SIZE(percents); i++) {
+		unsigned int had = 0, other = 0, wanted = percents[i] ? percents[i] * 100 : 20000;
+
+		on_cpu(0);
+		sched_set_cap(&capped, percents[i]);
+		for (unsigned int step = 0; step < 10000; step++) {
+			had += vcpus[0].sched.running + vcpus[1].sched.running;
+			other += vcpus[2].sched.running;
+			pass(1000000);
+		}
+		assert_true(had > wanted * 9 / 10 && had < wanted * 11 / 10);
+		assert_int_equal(other, 10000); /* nobody else's business */
+	}
+	/* One that is blocked stays so. */
+	sched_set_cap(&capped, 10);
+	for (unsigned int step = 0; step < 1000; step++) {
+		on_cpu(0);
+		if (step == 500)
+			vcpu_pause_flag_set(&vcpus[1], VPF_BLOCKED);
+		pass(1000000);
+		assert_true(step < 500 || !vcpus[1].sched.running);
+	}
+}
+
 /* One that waits, and may not run there any more, moves; it is run where it may, and prefers what it is told. */
 static void test_affinity_of_others(void **state)
 {
@@ -439,6 +503,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_no_lost_wakeup, setup),
 	    cmocka_unit_test_setup(test_fair, setup),
 	    cmocka_unit_test_setup(test_weight, setup),
+	    cmocka_unit_test_setup(test_cap, setup),
 	    cmocka_unit_test_setup(test_affinity_of_others, setup),
 	    cmocka_unit_test_setup(test_idle_time, setup),
 	    cmocka_unit_test_setup(test_wakeup_preempts, setup),

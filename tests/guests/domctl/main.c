@@ -395,6 +395,12 @@ static void scheduling(void)
 	s->cmd = XEN_DOMCTL_SCHEDOP_getinfo;
 	EXPECT(domctl(XEN_DOMCTL_scheduler_op, child), 0);
 	EXPECT(s->u.credit2.weight, 1000);
+	s->cmd = XEN_DOMCTL_SCHEDOP_putinfo;
+	s->u.credit2.cap = 50;
+	EXPECT(domctl(XEN_DOMCTL_scheduler_op, child), 0);
+	s->cmd = XEN_DOMCTL_SCHEDOP_getinfo;
+	EXPECT(domctl(XEN_DOMCTL_scheduler_op, child), 0);
+	EXPECT(s->u.credit2.cap, 50);
 	s->cmd = 77;
 	EXPECT(domctl(XEN_DOMCTL_scheduler_op, child), -EINVAL);
 	s->cmd = XEN_DOMCTL_SCHEDOP_getinfo;

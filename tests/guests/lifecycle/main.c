@@ -138,6 +138,38 @@ static void paused(void)
 	child_end(&child);
 }
 
+static uint64_t cpu_time(const struct child *c)
+{
+	EXPECT_TRUE(child_exists(c->domid));
+	return domctl_op.u.getdomaininfo.cpu_time;
+}
+
+/* With a cap of 20 % it has about a fifth of the time, also when nobody else wants the CPU. */
+static void capped(void)
+{
+	struct xen_domctl_scheduler_op *s = &domctl_op.u.scheduler_op;
+	uint64_t began, used;
+
+	if (!child_run(&child, 1, count) || !child_wait_said(&child, 1))
+		return;
+	memset(s, 0, sizeof(*s));
+	s->sched_id = XEN_SCHEDULER_CREDIT2;
+	s->cmd = XEN_DOMCTL_SCHEDOP_putinfo;
+	s->u.credit2.cap = 20;
+	EXPECT(domctl(XEN_DOMCTL_scheduler_op, child.domid), 0);
+	used = cpu_time(&child);
+	began = clock_now();
+	while (clock_now() - began < 600000000)
+		hypercall_sched_op(SCHEDOP_yield, NULL);
+	used = cpu_time(&child) - used;
+	EXPECT_TRUE(used > 60000000 && used < 190000000);
+	/* None: it runs on, whatever it had been over. */
+	s->u.credit2.cap = 0;
+	EXPECT(domctl(XEN_DOMCTL_scheduler_op, child.domid), 0);
+	EXPECT_TRUE(counts(&child));
+	child_end(&child);
+}
+
 /* Its context can be read, and another one be set, while it is in the middle of something. */
 static void context(void)
 {
@@ -529,6 +561,7 @@ static const struct test tests[] = {
     {"many at once", many_at_once},
     {"one that runs", runs},
     {"pause", paused},
+    {"cap", capped},
     {"context of a running vCPU", context},
     {"end while it runs", end_while_running},
     {"crash", crash},
