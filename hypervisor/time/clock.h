@@ -16,6 +16,7 @@ struct time_scale {
 	stime_t stime_stamp;
 	uint32_t mul;
 	int8_t shift;
+	uint8_t flags; /* of records made from it: XEN_PVCLOCK_* */
 };
 DECLARE_PER_CPU(struct time_scale, time_scale);
 

@@ -189,6 +189,7 @@ static uint64_t calibrate(void)
 /* ---- the better measurement ---- */
 
 static struct timer refine_timer;
+static bool tsc_differs; /* between CPUs, by more than a measurement's error */
 
 /* One change of scale by all CPUs together. tsc and stime: where the new scale begins, on CPU 0's TSC. */
 static struct {
@@ -217,6 +218,12 @@ static void change_scale(void)
 	s->tsc_stamp = change.tsc + (s->tsc_stamp - old_stamp);
 	s->stime_stamp = change.stime;
 	scale_set_frequency(s, change.hz);
+	/*
+	 * It is the last change: from now on a record of any vCPU's gives the same time on all CPUs, as long as it
+	 * has this flag, and a guest may read one for all without asking its kernel (vDSO).
+	 */
+	if (cpu_features.invariant_tsc && !tsc_differs)
+		s->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
 	this_cpu(scale_changed) = true;
 	softirq_raise(SOFTIRQ_TIMER);
 }
@@ -246,7 +253,8 @@ static void refine(void *data)
 	if (!hz || difference > old / 100 ||
 	    now() > (stime_t)min(reference.mask / reference.hz, 1000UL) * (NS_PER_SEC / 4 * 3)) {
 		printk(LOG_DEBUG "Time: second measurement not used (%lu Hz)\n", hz);
-		return;
+		hz = old;
+		difference = 0;
 	}
 	tsc_khz = (hz + 500) / 1000;
 	change.hz = hz;
@@ -342,6 +350,7 @@ static void align_tsc(struct time_scale *s, unsigned int cpu)
 	    tsc_khz / 20 + sample.error + first_sample.error + (expected - first_sample.tsc) / 512;
 	if (difference <= precision)
 		return;
+	tsc_differs = true;
 	printk(LOG_WARN "CPU %u: its TSC is %lu us %s CPU 0's\n", cpu, difference * 1000 / tsc_khz,
 	       sample.tsc > expected ? "ahead of" : "behind");
 	s->tsc_stamp += sample.tsc - expected;

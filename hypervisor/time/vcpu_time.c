@@ -63,6 +63,7 @@ void update_vcpu_time(struct vcpu *v)
 	t->system_time = s->stime_stamp;
 	t->tsc_to_system_mul = s->mul;
 	t->tsc_shift = s->shift;
+	t->flags = s->flags;
 	barrier();
 	WRITE_ONCE(t->version, version + 1);
 	v->time.area_filled = v->time_area;

@@ -18,17 +18,18 @@ debian-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 linux-image
 stress-files := $(addprefix $(THIRD_PARTY)/debian/,stress-ng libapparmor1 libbsd0 libcrypt1 libdrm2 libegl1 \
 	libexpat1 libffi8 libgbm1 libgles2 libglvnd0 libipsec-mb1 libjpeg62-turbo libjudydebian1 libkmod2 liblzma5 \
 	libmd0 libsctp1 libssl3 libwayland-server0 libxxhash0 libzstd1 zlib1g)
-# A program for that Linux, which needs nothing else there.
-linux-trace := $(BUILD)/tests/trace
-$(linux-trace): tests/scenarios/trace.c
+# Programs for that Linux, which need nothing else there.
+linux-programs := $(addprefix $(BUILD)/tests/,trace probe)
+$(linux-programs): $(BUILD)/tests/%: tests/scenarios/%.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -O2 -Wall -Wextra -Werror -static -o $@ $<
 
-scenario-files: $(debian-files) $(BUILD)/cerne.iso $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/example $(test-guests) $(libc-test) debug-hypervisor
+scenario-files: $(debian-files) $(BUILD)/cerne.iso $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/example $(test-guests) $(libc-test) \
+	debug-hypervisor $(linux-programs)
 
 test-scenarios: scenario-files ## whole machines in QEMU, driven over the serial line
 	@$(pytest) -m 'not long' $(SCENARIOS)
 
-test-scenarios-long: scenario-files $(stress-files) $(linux-trace) ## the same, full matrix
+test-scenarios-long: scenario-files $(stress-files) ## the same, full matrix
 	@$(pytest) $(SCENARIOS)

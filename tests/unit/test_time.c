@@ -248,7 +248,7 @@ static void test_vcpu_time(void **state)
 {
 	struct vcpu_time_info *t = &info.time;
 
-	percpu_time_scale = (struct time_scale){1000, 2000, 0x80000001, -1};
+	percpu_time_scale = (struct time_scale){1000, 2000, 0x80000001, -1, 0};
 	t->version = 7; /* a guest may write here */
 	update_vcpu_time(&vcpu);
 	assert_int_equal(t->version, 8);
@@ -258,17 +258,20 @@ static void test_vcpu_time(void **state)
 	assert_int_equal(t->tsc_shift, -1);
 	update_vcpu_time(&vcpu); /* nothing new: nothing written */
 	assert_int_equal(t->version, 8);
+	assert_int_equal(t->flags, 0);
 	percpu_time_scale.stime_stamp++;
+	percpu_time_scale.flags = XEN_PVCLOCK_TSC_STABLE_BIT;
 	update_vcpu_time(&vcpu);
 	assert_int_equal(t->version, 10);
 	assert_int_equal(t->system_time, 2001);
+	assert_int_equal(t->flags, XEN_PVCLOCK_TSC_STABLE_BIT);
 }
 
 static void test_time_area(void **state)
 {
 	struct vcpu_time_info area = {.version = 99};
 
-	percpu_time_scale = (struct time_scale){1000, 2000, 0x80000001, -1};
+	percpu_time_scale = (struct time_scale){1000, 2000, 0x80000001, -1, 0};
 	update_vcpu_time(&vcpu);
 	watched = (uint64_t *)&area; /* version and padding */
 	vcpu.time_area = (vaddr_t)&area;
