@@ -43,6 +43,8 @@ void console_key_register(char key, void (*fn)(char key), const char *help);
 
 /* Symbols (console/symbols.c; table appended by the build): "name+0x12/0x40" or the bare number. */
 void symbol_format(char *buf, size_t size, unsigned long addr);
+/* The numbers ascend with the addresses; false: there are not so many. */
+bool symbol_by_number(uint32_t number, const char **name, unsigned long *addr);
 /* Registers and scanned call trace of the hypervisor / registers of a guest. */
 struct cpu_user_regs;
 void show_hv_state(const struct cpu_user_regs *regs);

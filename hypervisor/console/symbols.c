@@ -4,6 +4,19 @@
 #include "lib/image.h"
 #include "lib/lib.h"
 
+bool symbol_by_number(uint32_t number, const char **name, unsigned long *addr)
+{
+	const char *at = symbol_names;
+
+	if (number >= symbol_count)
+		return false;
+	for (uint32_t i = 0; i < number; i++)
+		at += strlen(at) + 1;
+	*name = at;
+	*addr = (unsigned long)image_start + symbol_offset[clamp_index(number, symbol_count)];
+	return true;
+}
+
 void symbol_format(char *buf, size_t size, unsigned long addr)
 {
 	unsigned long base = (unsigned long)image_start;

@@ -2,7 +2,9 @@
 /* platform_op: matters of the whole machine, for privileged domains (public/platform.h). */
 #include "pv/internal.h"
 #include "boot/boot.h"
+#include "console/console.h"
 #include "lib/bitops.h"
+#include "lib/image.h"
 #include "lib/lib.h"
 #include "sched/sched.h"
 #include "time/time.h"
@@ -220,6 +222,49 @@ static long enter_acpi_sleep(const struct xenpf_enter_acpi_sleep *op)
 	return 0;
 }
 
+/* All CPUs of the machine stay in use: those that the hypervisor starts with are online, and there are no others. */
+static long change_cpu(const struct xenpf_cpu_ol *op, bool online)
+{
+	if (!cpu_is_online(op->cpuid))
+		return -EINVAL;
+	return online ? 0 : -EOPNOTSUPP;
+}
+
+/* So none is ever parked. */
+static long core_parking(struct xenpf_core_parking *op)
+{
+	switch (op->type) {
+	case XEN_CORE_PARKING_GET:
+		op->idle_nums = 0;
+		return 0;
+	case XEN_CORE_PARKING_SET:
+		return op->idle_nums ? -EOPNOTSUPP : 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* What there is of a name in the guest's buffer, and where the next number is: after the last the same. */
+static long get_symbol(struct xenpf_symdata *op)
+{
+	const char *name;
+	size_t length;
+	unsigned long at;
+
+	if (op->symnum > symbol_count)
+		return -ERANGE;
+	if (!symbol_by_number(op->symnum, &name, &at))
+		return 0;
+	length = strlen(name) + 1;
+	if (copy_to_guest((vaddr_t)op->name.p, name, min(length, (size_t)op->namelen)))
+		return -EFAULT;
+	op->namelen = (uint32_t)length;
+	op->address = at;
+	op->type = 't';
+	op->symnum++;
+	return 0;
+}
+
 long do_platform_op(vaddr_t arg)
 {
 	static unsigned long told;
@@ -258,6 +303,18 @@ long do_platform_op(vaddr_t arg)
 		break;
 	case XENPF_getidletime:
 		rc = getidletime(&op.u.getidletime);
+		break;
+	case XENPF_cpu_online:
+	case XENPF_cpu_offline:
+		return change_cpu(&op.u.cpu_ol, op.cmd == XENPF_cpu_online);
+	case XENPF_cpu_hotadd:
+	case XENPF_mem_hotadd:
+		return -EOPNOTSUPP;
+	case XENPF_core_parking:
+		rc = core_parking(&op.u.core_parking);
+		break;
+	case XENPF_get_symbol:
+		rc = get_symbol(&op.u.symdata);
 		break;
 	case XENPF_enter_acpi_sleep:
 		return enter_acpi_sleep(&op.u.enter_acpi_sleep);

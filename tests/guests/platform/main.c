@@ -172,6 +172,83 @@ static void platform_bad(void)
 	EXPECT(hypercall_platform_op(&op), -ENOSYS);
 }
 
+static void platform(struct xen_platform_op *op, uint32_t cmd)
+{
+	memset(op, 0, sizeof(*op));
+	op->cmd = cmd;
+	op->interface_version = XENPF_INTERFACE_VERSION;
+}
+
+/* The CPU that starts the machine stays in use. */
+static void machine_cpus(void)
+{
+	struct xen_platform_op op;
+
+	platform(&op, XENPF_cpu_offline);
+	EXPECT(hypercall_platform_op(&op), -EOPNOTSUPP);
+	op.u.cpu_ol.cpuid = 4000;
+	EXPECT(hypercall_platform_op(&op), -EINVAL);
+	platform(&op, XENPF_cpu_online);
+	EXPECT(hypercall_platform_op(&op), 0);
+	op.u.cpu_ol.cpuid = 4000;
+	EXPECT(hypercall_platform_op(&op), -EINVAL);
+	platform(&op, XENPF_cpu_hotadd);
+	EXPECT_TRUE(hypercall_platform_op(&op) < 0);
+	platform(&op, XENPF_mem_hotadd);
+	op.u.mem_add.epfn = 1;
+	EXPECT_TRUE(hypercall_platform_op(&op) < 0);
+	platform(&op, XENPF_core_parking);
+	op.u.core_parking.type = XEN_CORE_PARKING_GET;
+	op.u.core_parking.idle_nums = 77;
+	EXPECT(hypercall_platform_op(&op), 0);
+	EXPECT(op.u.core_parking.idle_nums, 0);
+	op.u.core_parking.type = XEN_CORE_PARKING_SET;
+	EXPECT(hypercall_platform_op(&op), 0);
+	op.u.core_parking.type = 3;
+	EXPECT(hypercall_platform_op(&op), -EINVAL);
+}
+
+/* The hypervisor's functions, in ascending order, by name; a name that does not fit is cut. */
+static void symbols(void)
+{
+	struct xen_platform_op op;
+	uint64_t last = 0;
+	char name[128], cut[4] = "zzz";
+	unsigned int count = 0, strange = 0;
+	long result = 0;
+
+	for (uint32_t number = 0; count < 100000; number = op.u.symdata.symnum, count++) {
+		platform(&op, XENPF_get_symbol);
+		op.u.symdata.symnum = number;
+		op.u.symdata.namelen = sizeof(name);
+		set_xen_guest_handle(op.u.symdata.name, name);
+		result = hypercall_platform_op(&op);
+		if (result || op.u.symdata.symnum == number)
+			break;
+		strange += op.u.symdata.address < last ||
+			   op.u.symdata.address < 0xffff800000000000 || !name[0] ||
+			   (op.u.symdata.type | 0x20) < 'a' || (op.u.symdata.type | 0x20) > 'z';
+		last = op.u.symdata.address;
+	}
+	if (test_missing(result))
+		return;
+	EXPECT(result, 0);
+	EXPECT_TRUE(count > 100);
+	EXPECT(strange, 0);
+	platform(&op, XENPF_get_symbol);
+	op.u.symdata.namelen = 2;
+	set_xen_guest_handle(op.u.symdata.name, cut);
+	EXPECT(hypercall_platform_op(&op), 0);
+	EXPECT(cut[2], 'z');
+	EXPECT_TRUE(op.u.symdata.namelen > 2);
+	op.u.symdata.symnum = 0;
+	op.u.symdata.namelen = 100;
+	set_xen_guest_handle(op.u.symdata.name, (char *)NOT_MAPPED);
+	EXPECT(hypercall_platform_op(&op), -EFAULT);
+	op.u.symdata.symnum = ~0u;
+	EXPECT(hypercall_platform_op(&op), -ERANGE);
+}
+
 static const struct test tests[] = {
     {"set_iopl", iopl},
     {"set_iobitmap", iobitmap},
@@ -182,6 +259,8 @@ static const struct test tests[] = {
     {"physdev_op, bad pointers", physdev_pointers},
     {"physdev_op, unknown commands", physdev_unknown},
     {"set the time", set_time},
+    {"CPUs of the machine", machine_cpus},
+    {"symbols", symbols},
     {"platform_op, bad arguments", platform_bad},
 };
 
