@@ -115,6 +115,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 
 	if (prev == next)
 		return;
+	ASSERT(info->vcpu == prev && (next->is_idle || next->sched.cpu == cpu));
 	if (!prev->is_idle) {
 		prev->regs = info->guest_regs;
 		save_segments(prev);

@@ -81,6 +81,8 @@ static void list_remove(struct frame *f, unsigned int order)
 	unsigned int zone = zone_of(frame_mfn(f));
 	uint32_t *head = &free_list[zone][order];
 
+	ASSERT((f->state & (FRAME_FREE | FRAME_HEAD)) == (FRAME_FREE | FRAME_HEAD) &&
+	       *head != NO_FRAME);
 	if (f->next != NO_FRAME)
 		frame_table[f->next].prev = f->prev;
 	if (f->prev != NO_FRAME)
@@ -127,6 +129,7 @@ static struct frame *take_block(unsigned int order, uint64_t allowed)
 		}
 		have = order + lowest_bit(orders_in[zone] >> order);
 		f = &frame_table[free_list[zone][have]];
+		ASSERT(block_order(f) == have && nr_free >= 1UL << order);
 		list_remove(f, have);
 		while (have > order) {
 			have--;

@@ -184,6 +184,7 @@ static inline void put_ref(struct frame *f)
 {
 	uint64_t s = __atomic_fetch_sub(&f->state, FRAME_REF, __ATOMIC_ACQ_REL);
 
+	ASSERT(state_refs(s));
 	if (unlikely(state_refs(s) == 1))
 		free_domain_frame(f);
 }
@@ -1042,6 +1043,7 @@ bool map_granted(struct domain *d, uint64_t *entry, uint64_t val, const struct d
 	struct frame *f = &frame_table[entry_mfn(val)];
 	uint64_t was;
 
+	ASSERT(spin_is_locked(&d->mm.lock));
 	if (unlikely(!((val & PTE_RW) ? get_writable(f, owner) : get_ref(f, owner))))
 		return false;
 	was = write_entry(entry, adjust_l1(d, val), false);

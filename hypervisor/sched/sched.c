@@ -78,6 +78,7 @@ static void enqueue(struct run_queue *q, struct vcpu *v)
 {
 	struct list *pos = q->queue.prev;
 
+	ASSERT(spin_is_locked(&q->lock) && !v->is_idle && list_empty(&v->sched.queue));
 	/* From the end: most go to the back. */
 	while (pos != &q->queue &&
 	       list_entry(pos, struct vcpu, sched.queue)->sched.vruntime > v->sched.vruntime)
@@ -88,6 +89,7 @@ static void enqueue(struct run_queue *q, struct vcpu *v)
 
 static void dequeue(struct run_queue *q, struct vcpu *v)
 {
+	ASSERT(spin_is_locked(&q->lock) && q->length);
 	list_del(&v->sched.queue);
 	q->length--;
 }

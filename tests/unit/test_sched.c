@@ -5,6 +5,7 @@
  * from a fixed seed, and after each step the invariants at the head of sched.c are checked.
  */
 #include "unit.h"
+#include "lib/lib.h"
 #include "cpu/cpu.h"
 #include "domain/domain.h"
 #include "lib/bitops.h"
@@ -85,6 +86,12 @@ void domain_vcpu_stopped(struct domain *d)
 void runstate_change(struct vcpu *v, enum runstate s, stime_t t)
 {
 	v->runstate.state = s;
+}
+
+void bug(const char *file, int line, const char *what)
+{
+	fail_msg("%s:%d: %s", file, line, what);
+	abort();
 }
 
 void smp_poll(void)
