@@ -18,12 +18,21 @@ debian-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 linux-image
 stress-files := $(addprefix $(THIRD_PARTY)/debian/,stress-ng libapparmor1 libbsd0 libcrypt1 libdrm2 libegl1 \
 	libexpat1 libffi8 libgbm1 libgles2 libglvnd0 libipsec-mb1 libjpeg62-turbo libjudydebian1 libkmod2 liblzma5 \
 	libmd0 libsctp1 libssl3 libwayland-server0 libxxhash0 libzstd1 zlib1g)
+# A debugger, with what it needs that is not above.
+gdb-files := $(addprefix $(THIRD_PARTY)/debian/,gdb-minimal libgcc-s1 libgmp10 libipt2 libreadline8 \
+	libstdc++6 libtinfo6)
 # Programs for that Linux, which need nothing else there.
 linux-programs := $(addprefix $(BUILD)/tests/,trace probe)
 $(linux-programs): $(BUILD)/tests/%: tests/scenarios/%.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -O2 -Wall -Wextra -Werror -static -o $@ $<
+	$(Q)$(CC) -O2 -g -Wall -Wextra -Werror -static -o $@ $<
+
+# gdb would fetch symbols from the network through this library, which needs dozens of others. It does not have to be
+# able to do anything: gdb asks it when it is told to.
+$(BUILD)/tests/libdebuginfod.so.1:
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -shared -nostdlib -Wl,-soname,$(@F) -x c /dev/null -o $@
 
 scenario-files: $(debian-files) $(BUILD)/cerne.iso $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/example $(test-guests) $(libc-test) \
 	debug-hypervisor $(linux-programs)
@@ -31,5 +40,6 @@ scenario-files: $(debian-files) $(BUILD)/cerne.iso $(BUILD)/cerne $(BUILD)/dom0 
 test-scenarios: scenario-files ## whole machines in QEMU, driven over the serial line
 	@$(pytest) -m 'not long' $(SCENARIOS)
 
-test-scenarios-long: scenario-files $(stress-files) ## the same, full matrix
+test-scenarios-long: scenario-files $(stress-files) $(gdb-files) \
+		$(BUILD)/tests/libdebuginfod.so.1 ## the same, full matrix
 	@$(pytest) $(SCENARIOS)

@@ -54,16 +54,18 @@ def with_dependencies(names):
     return order
 
 
-def package_program(package, path, folder):
+def package_program(package, path, folder, instead=None):
     """A program of a package with the shared libraries that it needs, as extra files for an initrd: name, file.
 
-    The libraries come from other packages under third-party/debian; `folder` is where the program finds itself.
+    The libraries come from other packages under third-party/debian; `folder` is where the program finds itself;
+    instead: libraries that are to be taken from elsewhere, name to file.
     """
     program = os.path.join(DEBIAN, package, path)
     libraries = {}
     for file in glob.glob(os.path.join(DEBIAN, "lib*/**/*.so*"), recursive=True) + \
             glob.glob(os.path.join(DEBIAN, "zlib1g/**/*.so*"), recursive=True):
         libraries.setdefault(os.path.basename(file), file)
+    libraries.update(instead or {})
     files = {f"{folder}/{os.path.basename(path)}": program}
     todo = [program]
     while todo:

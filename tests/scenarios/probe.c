@@ -4,6 +4,7 @@
  *	probe memory MIB	fill so much memory, each page in its own way; for each line of input tell whether
  *				it is all as it was; an empty line ends it
  *	probe vdso		read the clocks without a system call, and watch that they never go back
+ *	probe count		count to three, for a debugger to see
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,6 +22,8 @@
 
 #define PAGE	   4096
 #define PAGE_WORDS (PAGE / sizeof(uint64_t))
+
+void count(void);
 
 static int fail(const char *what)
 {
@@ -92,12 +95,25 @@ static int read_clocks(void)
 	return 1;
 }
 
+volatile int counter;
+
+__attribute__((noinline)) void count(void)
+{
+	for (int i = 0; i < 3; i++)
+		counter++;
+	printf("probe: counted to %d\n", counter);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "memory") == 0)
 		return keep_memory((size_t)atol(argv[2]) << 8);
 	if (argc == 2 && strcmp(argv[1], "vdso") == 0)
 		return read_clocks();
-	printf("usage: probe memory MIB | probe vdso\n");
+	if (argc == 2 && strcmp(argv[1], "count") == 0) {
+		count();
+		return 0;
+	}
+	printf("usage: probe memory MIB | probe vdso | probe count\n");
 	return 2;
 }

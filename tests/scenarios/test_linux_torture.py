@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A userland that strains every path between Linux and the hypervisor: stress-ng, a debugger's traps, the clock."""
 import os
+import re
 import time
 
 import pytest
@@ -9,6 +10,11 @@ import machine as machine_module
 from linux import Linux, linux_machine, package_program
 
 TRACE = os.path.join(machine_module.BUILD, "tests/trace")
+PROBE = os.path.join(machine_module.BUILD, "tests/probe")
+
+# A watchpoint in the debug registers, then single steps until the function has been left: gdb's own, each one a trap.
+GDB = ["break count", "run", "watch counter", "continue", "continue", "continue", "delete",
+       "stepi", "nexti", "info registers rip", "finish", "continue"]
 
 # Each line runs at once, as many operations as are named or for ten seconds;
 # stress-ng checks what they computed.
@@ -70,4 +76,22 @@ def test_linux_torture(machine, cpu):
         drift, error = (after - before) / seconds / 1e3, (after_error + before_error) / seconds / 1e3
         print(f"drift {drift:.1f} ppm over {seconds:.0f} s, measured to {error:.1f} ppm")
         assert abs(drift) < 100 + error
+        linux.poweroff()
+
+
+@pytest.mark.long
+def test_linux_gdb(machine):
+    """Debian's gdb: breakpoint, hardware watchpoint, single steps of a program."""
+    nothing = {"libdebuginfod.so.1": os.path.join(machine_module.BUILD, "tests/libdebuginfod.so.1")}
+    files = {**package_program("gdb-minimal", "usr/bin/gdb", "bin", nothing), "bin/probe": PROBE}
+    with linux_machine(machine, dict(cpu="Haswell", cpus=2, memory="768M"), memory="dom0_mem=512M", files=files) as m:
+        linux = Linux(m)
+        said = linux.run("gdb -batch -ex 'set startup-with-shell off' " + " ".join(f"-ex '{c}'" for c in GDB) +
+                         " --args /bin/probe count")
+        assert "Hardware watchpoint 2: counter" in said, said
+        seen = re.findall(r"Old value = (\d)\s+New value = (\d)", said)
+        assert seen == [("0", "1"), ("1", "2"), ("2", "3")], said
+        places = [int(at, 16) for at in re.findall(r"^(?:rip +)?(0x[0-9a-f]+)\b.*(?:in|<count\+)", said, re.M)]
+        assert len(places) == 3 and places[0] < places[1] == places[2], said
+        assert "probe: counted to 3" in said and "exited normally" in said, said
         linux.poweroff()

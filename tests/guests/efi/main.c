@@ -322,11 +322,22 @@ static void at_once(void)
 	EXPECT(wrong, 0);
 }
 
+/* One that is kept when the power goes, in flash memory if the machine has one; then none is left. */
 static void variables_go(void)
 {
 	char found[64];
 
 	if (no_uefi())
+		return;
+	EXPECT(set_variable(0, NULL, 0), 0);
+	EXPECT(CALL.status, 0);
+	EXPECT(set_variable(TEMPORARY | XEN_EFI_VARIABLE_NON_VOLATILE, "kept", 5), 0);
+	EXPECT(CALL.status, 0);
+	EXPECT(get_variable(found, sizeof(found)), 0);
+	EXPECT(CALL.status, 0);
+	EXPECT(CALL.misc, TEMPORARY | XEN_EFI_VARIABLE_NON_VOLATILE);
+	EXPECT(memcmp(found, "kept", 5), 0);
+	if (test_argument_word("keep"))
 		return;
 	EXPECT(set_variable(0, NULL, 0), 0);
 	EXPECT(CALL.status, 0);
