@@ -30,6 +30,7 @@ $(linux-programs): $(BUILD)/tests/%: tests/scenarios/%.c
 
 # gdb would fetch symbols from the network through this library, which needs dozens of others. It does not have to be
 # able to do anything: gdb asks it when it is told to.
+gdb-files += $(BUILD)/tests/libdebuginfod.so.1
 $(BUILD)/tests/libdebuginfod.so.1:
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -shared -nostdlib -Wl,-soname,$(@F) -x c /dev/null -o $@
@@ -40,6 +41,5 @@ scenario-files: $(debian-files) $(BUILD)/cerne.iso $(BUILD)/cerne $(BUILD)/dom0 
 test-scenarios: scenario-files ## whole machines in QEMU, driven over the serial line
 	@$(pytest) -m 'not long' $(SCENARIOS)
 
-test-scenarios-long: scenario-files $(stress-files) $(gdb-files) \
-		$(BUILD)/tests/libdebuginfod.so.1 ## the same, full matrix
+test-scenarios-long: scenario-files $(stress-files) $(gdb-files) ## the same, full matrix
 	@$(pytest) $(SCENARIOS)
