@@ -77,7 +77,8 @@ static bool has_room_for_event(const struct connection *connection)
 		return connection->events < EVENTS_PRIVILEGED;
 	/* One always has, or a domain that has used up its memory would hear nothing for ever. */
 	return !connection->events ||
-	       (connection->events < quota->events && connection->account->bytes <= quota->memory);
+	       (connection->events < quota->events &&
+		connection->account->bytes <= quota_memory(connection->store));
 }
 
 /* The client has not heard of it yet, so that it need not be told twice. */
@@ -251,8 +252,13 @@ static bool receive(struct connection *connection)
 
 static bool takes_requests(const struct connection *connection)
 {
-	return !connection->error && !connection->spare_used &&
-	       connection->answers < connection->store->quota.requests;
+	if (connection->error || connection->spare_used)
+		return false;
+	/* Answers are bounded in number and, but for one, by what the domain may have in all. */
+	return !connection->answers ||
+	       (connection->answers < connection->store->quota.requests &&
+		(connection->privileged ||
+		 connection->account->bytes <= quota_memory(connection->store)));
 }
 
 static void take_turn(struct connection *connection)

@@ -68,10 +68,13 @@ static void set_introduced(struct account *account, bool yes)
 	if (account->introduced == yes)
 		return;
 	account->introduced = yes;
-	if (yes)
+	if (yes) {
+		account->store->introduced++;
 		account->references++;
-	else
+	} else {
+		account->store->introduced--;
 		account_put(account);
+	}
 }
 
 /* A domain that is introduced again (it was resumed, say) gets a new connection. */

@@ -121,7 +121,12 @@ struct quota {
 	unsigned int requests; /* answers that wait for the client to take them */
 	unsigned int events;   /* likewise; beyond that, one for each watch */
 	unsigned int memory;   /* bytes, all together */
+	/* Bytes for all of them: when there are so many that they could have more, each may have its share. */
+	unsigned int total_memory;
 };
+
+/* Bytes that a domain may have now. */
+size_t quota_memory(const struct store *store);
 
 /* By the n-th name and place; NULL: no more. */
 unsigned int *quota_entry(struct quota *quota, unsigned int n, const char **name);
@@ -418,6 +423,7 @@ struct store {
 	struct permissions *initial;		 /* what there is at first: dom0's, nobody else's */
 	struct permissions *introduce, *release; /* who may know of special events */
 	uint64_t checks;			 /* how often domains were looked at */
+	unsigned int introduced;		 /* how many domains are */
 	struct connection *connections;
 	struct connection *ready, **ready_end;
 	uint32_t last_transaction;

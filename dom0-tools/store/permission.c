@@ -211,6 +211,13 @@ void permissions_forget(struct store *store, domid_t domain)
 	}
 }
 
+size_t quota_memory(const struct store *store)
+{
+	size_t share = store->quota.total_memory / (store->introduced ? store->introduced : 1);
+
+	return share < store->quota.memory ? share : store->quota.memory;
+}
+
 unsigned int *quota_entry(struct quota *quota, unsigned int n, const char **name)
 {
 	static const struct {
@@ -226,6 +233,7 @@ unsigned int *quota_entry(struct quota *quota, unsigned int n, const char **name
 	    {"outstanding", offsetof(struct quota, requests)},
 	    {"events", offsetof(struct quota, events)},
 	    {"memory", offsetof(struct quota, memory)},
+	    {"total-memory", offsetof(struct quota, total_memory)},
 	};
 
 	if (n >= sizeof(entries) / sizeof(entries[0]))

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <guest/clock.h>
 #include <guest/event.h>
+#include <guest/memory.h>
 #include <guest/thread.h>
 #include <pv-drivers/grant.h>
 #include <public/errno.h>
@@ -247,6 +248,8 @@ long store_start(void)
 	store = store_make(&platform, make_seed());
 	if (!store)
 		return -ENOMEM;
+	/* However many domains there are, most of dom0 stays for others. */
+	store->quota.total_memory = (unsigned int)(pages_total() * PAGE_SIZE / 4);
 	port = event_bind_virq(VIRQ_DOM_EXC, on_exception, NULL);
 	if (port < 0)
 		return port;

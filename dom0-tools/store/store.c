@@ -17,6 +17,7 @@ static const struct quota initial_quota = {
     .requests = 20,
     .events = 64,
     .memory = 512 * 1024,
+    .total_memory = 16 * 1024 * 1024,
 };
 
 struct store *store_make(const struct store_platform *platform, uint64_t seed)

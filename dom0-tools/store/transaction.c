@@ -29,7 +29,7 @@ static void charge(struct transaction *transaction, size_t bytes)
 static bool has_room(const struct connection *connection, size_t bytes)
 {
 	return connection->privileged ||
-	       connection->account->bytes + bytes <= connection->store->quota.memory;
+	       connection->account->bytes + bytes <= quota_memory(connection->store);
 }
 
 int transaction_start(struct connection *connection, uint32_t *id)

@@ -75,7 +75,7 @@ static int check_room(const struct view *view, const struct account *owner, size
 
 	if (view->connection->privileged)
 		return 0;
-	if (size > quota->node_size || owner->bytes + more > quota->memory)
+	if (size > quota->node_size || owner->bytes + more > quota_memory(view->connection->store))
 		return -ENOSPC;
 	return 0;
 }

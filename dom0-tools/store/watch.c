@@ -61,7 +61,8 @@ int watch_add(struct connection *connection, const char *path, size_t length, si
 	watch->relative = (uint16_t)relative;
 	watch->token = (uint16_t)token_length;
 	watch->depth = depth;
-	if (!connection->privileged && account->bytes + watch_cost(watch) > quota->memory) {
+	if (!connection->privileged &&
+	    account->bytes + watch_cost(watch) > quota_memory(connection->store)) {
 		free(watch);
 		return -ENOSPC;
 	}

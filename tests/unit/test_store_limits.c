@@ -152,6 +152,57 @@ static void memory_is_limited(void **state)
 	assert_int_equal(client_write(one, 0, "data/new", value), -ENOSPC);
 }
 
+/* Many domains share what there is for all; those that have more keep it, but get no more. */
+static void memory_is_shared(void **state)
+{
+	char value[2049];
+
+	memset(value, 'v', 2048);
+	value[2048] = 0;
+	set_quota("total-memory", "27000"); /* three domains */
+	for (int i = 0; i < 4; i++) {
+		char path[32];
+
+		sprintf(path, "data/%d", i);
+		assert_int_equal(client_write(one, 0, path, value), i < 3 ? 0 : -ENOSPC);
+	}
+	assert_in_range(one->connection->account->bytes, 6000, 10000);
+	assert_int_equal(client_strings(dom0, XS_RELEASE, 0, "3", NULL), 0);
+	assert_int_equal(client_write(one, 0, "data/3", value), 0); /* shares have grown */
+	introduce(3);
+	assert_int_equal(client_write(one, 0, "data/4", ""), -ENOSPC);
+	assert_int_equal(client_write(two, 0, "data/4", value), 0);
+	assert_int_equal(client_strings(one, XS_RM, 0, "data/0", NULL), 0);
+	assert_int_equal(client_write(one, 0, "data/4", ""), 0);
+}
+
+/* Answers that are not taken count, too: no more than fit, and one in any case. */
+static void answers_are_memory(void **state)
+{
+	struct xsd_sockmsg header = {.type = XS_READ, .len = 7};
+	char message[sizeof(header) + 7], value[2049];
+
+	memset(value, 'v', 2048);
+	value[2048] = 0;
+	memcpy(message, &header, sizeof(header));
+	memcpy(message + sizeof(header), "data/x", 7);
+	assert_int_equal(client_write(one, 0, "data/x", value), 0);
+	set_quota("memory", "10000");
+	for (int i = 0; i < 20; i++) {
+		client_put(one, message, sizeof(message));
+		run_store();
+	}
+	assert_in_range(one->connection->answers, 2, 5);
+	set_quota("memory", "1");
+	for (int i = 0; i < 200; i++) {
+		client_receive(one);
+		run_store();
+	}
+	assert_int_equal(one->connection->answers, 0);
+	assert_int_equal(one->ring.req_cons, one->ring.req_prod);
+	assert_non_null(client_read(one, 0, "data/x"));
+}
+
 static void transactions_are_limited(void **state)
 {
 	uint32_t tx[10];
@@ -654,6 +705,8 @@ int main(void)
 	    test(nodes_are_limited),
 	    test(sizes_are_limited),
 	    test(memory_is_limited),
+	    test(memory_is_shared),
+	    test(answers_are_memory),
 	    test(transactions_are_limited),
 	    test(rewriting_costs_once),
 	    test(watches_are_limited),
