@@ -147,8 +147,9 @@ static void write_private(struct writer *w, const char *uuid, const struct creat
 	struct timeval now;
 
 	snprintf(w->top, sizeof(w->top), "/local/domain/0/backend/console/%u/0", w->domid);
-	put(w, "frontend", "/local/domain/%u/console", w->domid);
+	put(w, "", "%s", "");
 	allow(w, "", readable, 2);
+	put(w, "frontend", "/local/domain/%u/console", w->domid);
 	put(w, "frontend-id", "%u", w->domid);
 	put(w, "online", "%d", 1);
 	put(w, "state", "%d", 1);
