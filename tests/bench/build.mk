@@ -41,3 +41,16 @@ bench-xen-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 xen-hype
 .PHONY: bench-xen
 bench-xen: $(BUILD)/cerne $(BUILD)/tests/bench/linux-init $(bench-xen-files) ## the same Linux as dom0 here and on the real Xen, in instructions
 	@BUILD='$(BUILD)' THIRD_PARTY='$(THIRD_PARTY)' $(PYTHON) tests/bench/bench-xen $(if $(JOBS),--jobs $(JOBS)) $(BUILD)/cerne
+
+# The store on the host: instructions of each request.
+bench-store-sources := tests/bench/store.c $(addprefix dom0-tools/store/,table.c path.c permission.c tree.c watch.c \
+	transaction.c view.c request.c control.c ring.c connection.c domain.c store.c)
+$(BUILD)/tests/bench/store: $(bench-store-sources) $(wildcard dom0-tools/store/*.h) tests/unit/include/store_client.h
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -Wno-unused-parameter -static -Iinclude -Idom0-tools -Itests/unit/include \
+		$(bench-store-sources) -o $@
+
+.PHONY: bench-store
+bench-store: $(BUILD)/tests/bench/store ## count instructions of the store's requests
+	@$<
