@@ -144,19 +144,25 @@ static uint64_t cpu_time(const struct child *c)
 	return domctl_op.u.getdomaininfo.cpu_time;
 }
 
+static void set_cap(const struct child *c, uint16_t percent)
+{
+	struct xen_domctl_scheduler_op *s = &domctl_op.u.scheduler_op;
+
+	memset(s, 0, sizeof(*s));
+	s->sched_id = XEN_SCHEDULER_CREDIT2;
+	s->cmd = XEN_DOMCTL_SCHEDOP_putinfo;
+	s->u.credit2.cap = percent;
+	EXPECT(domctl(XEN_DOMCTL_scheduler_op, c->domid), 0);
+}
+
 /* With a cap of 20 % it has about a fifth of the time, also when nobody else wants the CPU. */
 static void capped(void)
 {
-	struct xen_domctl_scheduler_op *s = &domctl_op.u.scheduler_op;
 	uint64_t began, used;
 
 	if (!child_run(&child, 1, count) || !child_wait_said(&child, 1))
 		return;
-	memset(s, 0, sizeof(*s));
-	s->sched_id = XEN_SCHEDULER_CREDIT2;
-	s->cmd = XEN_DOMCTL_SCHEDOP_putinfo;
-	s->u.credit2.cap = 20;
-	EXPECT(domctl(XEN_DOMCTL_scheduler_op, child.domid), 0);
+	set_cap(&child, 20);
 	used = cpu_time(&child);
 	began = clock_now();
 	while (clock_now() - began < 600000000)
@@ -164,8 +170,7 @@ static void capped(void)
 	used = cpu_time(&child) - used;
 	EXPECT_TRUE(used > 60000000 && used < 190000000);
 	/* None: it runs on, whatever it had been over. */
-	s->u.credit2.cap = 0;
-	EXPECT(domctl(XEN_DOMCTL_scheduler_op, child.domid), 0);
+	set_cap(&child, 0);
 	EXPECT_TRUE(counts(&child));
 	child_end(&child);
 }
