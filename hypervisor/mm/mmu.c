@@ -116,6 +116,11 @@ static int update_batch(struct vcpu *v, const struct subject *who, const struct 
 
 	spin_lock(&d->mm.lock);
 	d->mm.budget = MM_BUDGET;
+	/* As in pin_table(): a validation that is left in the middle would be undone by nobody. */
+	if (unlikely(READ_ONCE(d->is_dying))) {
+		rc = -EINVAL;
+		*n = 0;
+	}
 	for (i = 0; i < *n; i++) {
 		rc = one_update(v, who, &req[i]);
 		if (unlikely(rc))

@@ -9,8 +9,10 @@
 #include "lib/errno.h"
 
 /* Frames that are looked at in one go, with the lock held; one that is the domain's is as much work as some others. */
+#ifndef FRAMES_PER_CALL
 #define FRAMES_PER_CALL 16384
-#define COST_OF_OWN	16
+#endif
+#define COST_OF_OWN 16
 
 static int put_slot(struct domain *d, mfn_t *slot, mfn_t none)
 {

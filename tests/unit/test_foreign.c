@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 // sources: hypervisor/mm/mmu.c hypervisor/mm/page_type.c hypervisor/mm/alloc.c hypervisor/mm/frame.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c hypervisor/mm/audit.c hypervisor/mm/relinquish.c
-// flags: -DMM_BUDGET=700
+// flags: -DMM_BUDGET=700 -DFRAMES_PER_CALL=200
 /* What a privileged domain does with the memory of another one, and what an ordinary one may not. */
 #include "unit.h"
 #include "mm_model.h"
@@ -341,6 +341,49 @@ static void death_during_exchange(void **state)
 	check_model();
 }
 
+static bool preempt_always(void)
+{
+	return true;
+}
+
+/* A validation that begins, and is left, when the end has already passed by its table, which is still in use. */
+static void validation_during_death(void **state)
+{
+	mfn_t low = pool_of_other[0], high[6] = {0};
+	struct mmu_update req;
+
+	for (unsigned int i = 0; i < POOL; i++) {
+		mfn_t mfn = pool_of_other[i];
+
+		low = min(low, mfn);
+		for (unsigned int k = 0; k < 6; k++)
+			if (mfn > high[k]) {
+				mfn_t was = high[k];
+
+				high[k] = mfn;
+				mfn = was;
+			}
+	}
+	page(high[0])[0] = pte(high[1], RW);
+	for (unsigned int i = 0; i < 4; i++)
+		page(low)[i] = pte(high[2 + i], RW);
+	assert_int_equal(on_other_one(MMUEXT_PIN_L4_TABLE, high[0], 0), 0);
+	assert_int_equal(mmu_update(l1(5), pte(low, RO), other.id), 0);
+	check_model();
+	other.is_dying = true;
+	assert_int_equal(domain_relinquish_memory(&other), -EINTR);
+	assert_true(other.mm.relinquish_next > low && other.mm.relinquish_next < high[5]);
+	fake_preempt = preempt_always;
+	req = (struct mmu_update){high[1] << 12 | 64, pte(low, RW)};
+	do_mmu_update((vaddr_t)&req, 1, 0, (other.id + 1U) << 16 | other.id);
+	fake_preempt = NULL;
+	check_model();
+	while (domain_relinquish_memory(&other))
+		;
+	assert_int_equal(mmu_update(l1(5), 0, DOMID_SELF), 0);
+	assert_int_equal(other.mm.tot_pages, 0);
+}
+
 /* The audit counts what the model counts, and says so when a count is wrong. */
 static void audited(void **state)
 {
@@ -663,6 +706,7 @@ int main(void)
 	    TEST(death_during_allocation),
 	    TEST(death_during_transfer),
 	    TEST(death_during_exchange),
+	    TEST(validation_during_death),
 	    TEST(audited),
 	    TEST(machine_to_physical),
 	    TEST(frames_of_the_hypervisor),

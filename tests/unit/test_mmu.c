@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 // sources: hypervisor/mm/mmu.c hypervisor/mm/page_type.c hypervisor/mm/alloc.c hypervisor/mm/frame.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c hypervisor/mm/emulate_pte.c hypervisor/mm/audit.c hypervisor/mm/relinquish.c
-// flags: -DMM_BUDGET=700
+// flags: -DMM_BUDGET=700 -DFRAMES_PER_CALL=200
 /* The hypercalls about memory: arguments good and bad, lists, preemption; emulated writes. */
 #include "unit.h"
 #include "mm_model.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 // sources: hypervisor/mm/page_type.c hypervisor/mm/alloc.c hypervisor/mm/frame.c hypervisor/mm/mmu.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c hypervisor/mm/relinquish.c hypervisor/mm/audit.c
-// flags: -DMM_BUDGET=700
+// flags: -DMM_BUDGET=700 -DFRAMES_PER_CALL=200
 /* Page types: single rules by name, then random lives of a guest against the model (mm_model.h). */
 #include "unit.h"
 #include "mm_model.h"

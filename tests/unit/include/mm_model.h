@@ -503,6 +503,8 @@ static void abandon(void)
 	do_mmuext_op((vaddr_t)&op, 1, 0, its_id());
 }
 
+static bool other_is_gone;
+
 static void claim(void)
 {
 	struct xen_memory_reservation r = {.nr_extents = pick(3) ? 80 + pick(200) : 0,
@@ -528,6 +530,12 @@ static inline void one_operation(void)
 {
 	unsigned int level = 1 + pick(4);
 
+	/* Its end is under way, a step at a time. */
+	if (other.is_dying && !other_is_gone && !pick(3)) {
+		model_op = "a step of its death";
+		other_is_gone = !domain_relinquish_memory(&other);
+		return;
+	}
 	/* A quarter is about the other's memory: done by itself, or on its behalf. */
 	on_other = !pick(4);
 	fake_act_as(on_other && !other.is_dying && (!guest.is_privileged || pick(2)) ? &other
@@ -601,8 +609,8 @@ static inline void one_operation(void)
 		break;
 	case 25:
 		model_op = "death of the other";
-		if (!pick(8) && !other.is_dying)
-			kill_domain(&other);
+		if (!pick(8))
+			other.is_dying = true;
 		break;
 	}
 	on_other = false;
@@ -624,6 +632,7 @@ static void model_start(bool privileged)
 	memset(table_at, 0, sizeof(table_at));
 	acpi_info.lapic = (paddr_t)(FAKE_RAM + 3) << 12;
 	guest.mm.max_pages = other.mm.max_pages = POOL + 20;
+	other_is_gone = false;
 	/* Every second frame is the other domain's. */
 	for (unsigned int i = 0; i < POOL; i++) {
 		pool[i] = domain_alloc_frames(&guest, 0, ALLOC_ZERO);
