@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The machine's devices as Linux finds them as the first domain: network, screen, keyboard, clocks."""
+"""The machine's devices as Linux finds them as the first domain: disks, network, screen, keyboard, clocks."""
 import hashlib
 import os
 import random
@@ -10,6 +10,7 @@ import time
 
 import machine as machine_module
 from linux import Linux, linux_machine
+from test_linux import DISKS, check_disk, make_disk
 
 PROBE = os.path.join(machine_module.BUILD, "tests/probe")
 CLOCKSOURCE = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
@@ -102,17 +103,22 @@ def check_clocks(linux):
 def test_linux_devices(machine, tmp_path):
     content = random.Random(2).randbytes(1 << 20)
     (tmp_path / "content").write_bytes(content)
-    nics = []
+    devices, disks, modules = [], {}, ["virtio_pci", "virtio_net", "e1000e"]
+    for kind in ("ahci", "nvme"):  # virtio has a test of its own
+        disks[kind], arguments = make_disk(tmp_path, kind)
+        devices += arguments
+        modules += DISKS[kind][1]
     for number, (model, (mac, net)) in enumerate(NICS.items()):
-        nics += ["-netdev", f"user,id=n{number},net={net}.0/24,host={net}.2",
-                 "-device", f"{model},netdev=n{number},mac={mac},romfile="]
-    with linux_machine(machine, dict(cpu="Haswell", cpus=2, memory="768M", qemu=nics),
-                       modules=["virtio_pci", "virtio_net", "e1000e"],
-                       files={"bin/probe": PROBE, "content": tmp_path / "content"}) as m:
+        devices += ["-netdev", f"user,id=n{number},net={net}.0/24,host={net}.2",
+                    "-device", f"{model},netdev=n{number},mac={mac},romfile="]
+    with linux_machine(machine, dict(cpu="Haswell", cpus=2, memory="768M", qemu=devices),
+                       modules=modules, files={"bin/probe": PROBE, "content": tmp_path / "content"}) as m:
         linux = Linux(m)
         check_clocks(linux)
         check_keyboard(m, linux)
         check_screen(m, linux)
         check_network(linux, content)
+        for kind, on_disk in disks.items():
+            check_disk(linux, tmp_path, on_disk, kind)
         assert re.search(r"\bhvc0\b", linux.run("cat /proc/consoles"))
         linux.poweroff()

@@ -20,7 +20,7 @@ GDB = ["break count", "run", "watch counter", "continue", "continue", "continue"
 # stress-ng checks what they computed.
 STRESS = [
     "--fork 2 --fork-ops 100",
-    "--vforkmany 1 --vforkmany-ops 20 --clone 1 --clone-ops 40",
+    "--vfork 1 --vfork-ops 100 --clone 1 --clone-ops 40",
     "--mmap 2 --mmap-ops 4 --mmap-bytes 8M",
     "--vm 2 --vm-ops 2000 --vm-bytes 8M",
     "--fault 2 --fault-ops 1000",
