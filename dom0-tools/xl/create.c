@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <guest/clock.h>
 #include <public/errno.h>
 #include "control/control.h"
 #include "xl/build.h"
@@ -173,10 +174,28 @@ bool creation_prepare(struct creation *creation, struct domain_config *domain,
 	return creation->text;
 }
 
-bool domain_create(const struct creation *creation, domid_t *domid, struct report *report)
+/* All that comes after the domain is there: settings, contents, its place in the store. */
+static bool fill(struct creation *creation, domid_t domid, struct report *report)
 {
 	const struct domain_config *config = creation->config;
 	struct domain_channels channels = {0};
+
+	if (!pin_vcpus(config, domid, report) || !set_sharing(config, domid, report) ||
+	    !make_channels(domid, &channels, report))
+		return false;
+	creation->made = clock_now();
+	if (!build_domain(config, domid, creation->progress, &channels, report))
+		return false;
+	creation->built = clock_now();
+	if (!introduce(domid, creation, &channels, report))
+		return false;
+	creation->introduced = clock_now();
+	return true;
+}
+
+bool domain_create(struct creation *creation, domid_t *domid, struct report *report)
+{
+	const struct domain_config *config = creation->config;
 
 	if (!name_is_free(config->name)) {
 		report_error(report, NULL, 0, "Domain with name \"%s\" already exists.",
@@ -187,10 +206,7 @@ bool domain_create(const struct creation *creation, domid_t *domid, struct repor
 		return false;
 	if (!make(config, domid, report))
 		return false;
-	if (pin_vcpus(config, *domid, report) && set_sharing(config, *domid, report) &&
-	    make_channels(*domid, &channels, report) &&
-	    build_domain(config, *domid, creation->progress, &channels, report) &&
-	    introduce(*domid, creation, &channels, report))
+	if (fill(creation, *domid, report))
 		return true;
 	domain_end(*domid);
 	return false;

@@ -14,6 +14,9 @@ struct creation {
 	const char *text;		    /* the configuration as text, to be kept */
 	bool unwatched;			    /* its on_... actions are not to be done */
 	bool progress;			    /* show it on the terminal */
+
+	/* When its parts were done, as system time: the empty domain, its contents, its place in the store. */
+	uint64_t made, built, introduced;
 };
 
 /*
@@ -27,7 +30,7 @@ bool creation_prepare(struct creation *creation, struct domain_config *domain,
  * Make a domain: it is paused when this returns. False with what is wrong reported; then nothing is left of it, neither
  * domain nor memory nor entries in the store.
  */
-bool domain_create(const struct creation *creation, domid_t *domid, struct report *report);
+bool domain_create(struct creation *creation, domid_t *domid, struct report *report);
 
 /* Destroy it and remove what the store has of it. -XEN_ESRCH: there is none, but the store is cleaned. */
 long domain_end(domid_t domid);
