@@ -324,6 +324,23 @@ static int run_sleep(int argc, char **argv)
 
 /* The hypervisor and the machine */
 
+static int run_time(int argc, char **argv)
+{
+	const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
+	uint64_t start;
+	int status;
+
+	if (!command || argc - 2 > command->most) {
+		printf("time: %s\n", command ? "too many arguments" : "which command?");
+		return 1;
+	}
+	start = clock_now();
+	status = command->run(argc - 1, argv + 1);
+	fflush(stdout);
+	printf("%.6f s\n", seconds(clock_now() - start));
+	return status;
+}
+
 static int run_debug_keys(int argc, char **argv)
 {
 	long error;
@@ -370,6 +387,7 @@ const struct command commands[] = {
     {"reboot", "", "restart the machine", NULL, run_reboot, 0},
     {"sleep", "SECONDS", "wait", NULL, run_sleep, 1},
     {"threads", "", "the threads of this domain", NULL, run_threads, 0},
+    {"time", "COMMAND...", "how long a command takes", NULL, run_time, LINE_SIZE},
     {"uptime", "", "for how long the machine has been up", NULL, run_uptime, 0},
     {"xenstore-chmod", "[-r] [-u] KEY PERM...", "set who may do what with a key of the store",
      "A permission is a letter (n none, r read, w write, b both) and a domain's number;\n"
