@@ -341,7 +341,7 @@ static void hold_grant(void)
 	struct gnttab_unmap_grant_ref unmap = {0};
 	struct gnttab_setup_table setup = {.nr_frames = 1};
 	struct grant_entry_v1 *table;
-	xen_pfn_t frame;
+	xen_pfn_t frame = 0;
 	void *at = frames_reserve(1);
 	long error = 0;
 
