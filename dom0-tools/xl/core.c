@@ -290,7 +290,7 @@ static long search_domain(struct search *s, const struct domain_view *domain)
 	s->vcpus = domain->max_vcpus;
 	s->pages = calloc(s->count, sizeof(*s->pages));
 	s->tables = malloc(4 * sizeof(*s->tables));
-	s->contexts = calloc(s->vcpus, sizeof(*s->contexts));
+	s->contexts = calloc(s->vcpus + 1, sizeof(*s->contexts)); /* there may be none */
 	if (!s->pages || !s->tables || !s->contexts)
 		return -XEN_ENOMEM;
 	for (unsigned int n = 0; n < s->vcpus; n++) {
