@@ -242,7 +242,7 @@ static void write_start_info(struct build *b, uint64_t shared_info_mfn)
 	info->store_evtchn = b->request->store_port;
 	info->console.domU.mfn = layout_mfn(b, b->layout.console_pfn);
 	info->console.domU.evtchn = b->request->console_port;
-	strcpy((char *)info->cmd_line, b->request->command_line);
+	snprintf((char *)info->cmd_line, sizeof(info->cmd_line), "%s", b->request->command_line);
 }
 
 static long fill_memory(struct build *b, uint64_t shared_info_mfn)
@@ -394,7 +394,7 @@ static long build(struct build *b, struct builder_result *result)
 		return error;
 	result->store_mfn = layout_mfn(b, b->layout.store_pfn);
 	result->console_mfn = layout_mfn(b, b->layout.console_pfn);
-	strcpy(result->guest_os, b->elf.notes.guest_os);
+	memcpy(result->guest_os, b->elf.notes.guest_os, sizeof(result->guest_os));
 	error = seed_grants(b, result);
 	return error ? error : set_up_vcpu(b);
 }

@@ -160,7 +160,7 @@ static void read_name(struct console *console)
 	if (xs_read(xs, 0, path, name, sizeof(name)) < 0)
 		return;
 	mutex_lock(&console_lock);
-	strcpy(console->name, name);
+	snprintf(console->name, sizeof(console->name), "%s", name);
 	mutex_unlock(&console_lock);
 }
 
