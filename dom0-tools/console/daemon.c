@@ -80,8 +80,11 @@ static void serve(struct console *console, uint64_t now)
 		event_send((evtchn_port_t)console->port);
 	if (console->pump.log.end != before && console->viewers)
 		wake_all(console_typed());
-	/* With turns left and nothing to wait for, the next event counts; at once if it has come already. */
-	if (!console->again && least)
+	/*
+	 * With turns left and nothing to wait for, the next event counts; at once if it has come already. No event of a
+	 * domain that has broken its ring ever counts again.
+	 */
+	if (!console->again && least && !console->pump.broken)
 		event_unmask((evtchn_port_t)console->port);
 }
 

@@ -22,6 +22,9 @@ static struct xenstore_domain_interface *store;
 static struct byte_ring requests, answers;
 static struct grant_entry_v1 *table;
 static uint64_t *scratch;
+/* Whose mappings are played with. */
+#define POOL_PAGES 64
+static void *pool;
 
 static uint64_t any(uint64_t limit)
 {
@@ -136,22 +139,29 @@ static void flood_grants(void)
 	hypercall_grant_table_op(GNTTABOP_copy, &copy, 1);
 }
 
-/* Its page tables: written to directly, which faults, and by hypercall, with entries of all kinds. */
+static bool is_own(unsigned long mfn)
+{
+	unsigned long pfn = mfn_to_pfn(mfn);
+
+	return pfn < pages_total() && pfn_to_mfn(pfn) == mfn;
+}
+
+/*
+ * Page tables: its own written to directly, which faults; by hypercall entries for addresses that it does not need, of
+ * all kinds, and any entry of any frame that is not its own.
+ */
 static void scribble_tables(void)
 {
-	uint64_t va = VIRT_BASE + any(pages_total()) * PAGE_SIZE, where;
-	struct mmu_update update;
+	uint64_t va = (uint64_t)pool + any(POOL_PAGES) * PAGE_SIZE;
+	struct mmu_update update = {.val = any(0x40000) << PAGE_SHIFT | any(0x200)};
 
 	probe_write((uint64_t *)page_root + any(512), test_random(&state));
-	page_walk(page_root, (unsigned long)scratch, NULL, &where);
-	update.ptr = any(2) ? where : (any(0x40000) << PAGE_SHIFT | any(512) * 8);
-	update.val = any(0x40000) << PAGE_SHIFT | any(0x200);
+	page_walk(page_root, va, NULL, &update.ptr);
 	hypercall_mmu_update(&update, 1, NULL, any(2) ? DOMID_SELF : (domid_t)any(6));
-	hypercall_update_va_mapping(va & ~0xffful, any(0x40000) << PAGE_SHIFT | PTE_TABLE,
-				    UVMF_NONE);
-	/* Back to what it was, should one have succeeded for a page that is needed. */
-	hypercall_update_va_mapping(va, pte_make(p2m[virt_to_pfn((void *)va)], PTE_DATA),
-				    UVMF_INVLPG);
+	update.ptr = any(0x40000) << PAGE_SHIFT | any(512) * 8;
+	if (!is_own(update.ptr >> PAGE_SHIFT))
+		hypercall_mmu_update(&update, 1, NULL, any(2) ? DOMID_SELF : (domid_t)any(6));
+	hypercall_update_va_mapping(va, any(0x40000) << PAGE_SHIFT | PTE_TABLE, UVMF_INVLPG);
 }
 
 /* Calls that are for others. */
@@ -249,6 +259,7 @@ void guest_main(void)
 	answers =
 	    (struct byte_ring){store->rsp, sizeof(store->rsp), &store->rsp_prod, &store->rsp_cons};
 	scratch = page_alloc();
+	pool = pages_alloc(POOL_PAGES);
 	map_table();
 	for (unsigned int i = 0; i < COUNT_OF(attacks); i++)
 		all &= !wanted(attacks[i].name);
