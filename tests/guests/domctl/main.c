@@ -510,7 +510,7 @@ static void machine(void)
 {
 	static struct xen_sysctl_cputopo places[64];
 	static struct xen_sysctl_cpuinfo times[64];
-	struct xen_sysctl_meminfo memory[2];
+	struct xen_sysctl_meminfo memory[2] = {{0}};
 	uint32_t distance[4] = {0}, cpus;
 
 	memset(&sysctl_op.u, 0, sizeof(sysctl_op.u));
