@@ -76,16 +76,18 @@ static long screen(struct top *top)
 	struct top_view view = {.full_names = top->full_names,
 				.rows = top->batch || top->as_json ? 0 : 18};
 	time_t now = time(NULL);
-	uint64_t *before = NULL;
+	uint64_t *before;
 	struct domain_list list;
 	struct tm split;
 	long error = domain_list_read(&list);
 
 	if (!error)
 		error = control_physinfo(&machine);
-	if (!error && !(before = calloc(list.count + 1, sizeof(*before))))
+	before = calloc(list.count + 1, sizeof(*before));
+	if (!error && !before)
 		error = -XEN_ENOMEM;
 	if (error) {
+		free(before);
 		domain_list_free(&list);
 		return error;
 	}
