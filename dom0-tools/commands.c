@@ -337,7 +337,7 @@ static int run_time(int argc, char **argv)
 	start = clock_now();
 	status = command->run(argc - 1, argv + 1);
 	fflush(stdout);
-	printf("%.6f s\n", seconds(clock_now() - start));
+	printf("%.9f s, from %.9f on\n", seconds(clock_now() - start), seconds(start));
 	return status;
 }
 
@@ -387,7 +387,8 @@ const struct command commands[] = {
     {"reboot", "", "restart the machine", NULL, run_reboot, 0},
     {"sleep", "SECONDS", "wait", NULL, run_sleep, 1},
     {"threads", "", "the threads of this domain", NULL, run_threads, 0},
-    {"time", "COMMAND...", "how long a command takes", NULL, run_time, LINE_SIZE},
+    {"time", "COMMAND...", "how long a command takes, and since when: from the machine's start",
+     NULL, run_time, LINE_SIZE},
     {"uptime", "", "for how long the machine has been up", NULL, run_uptime, 0},
     {"xenstore-chmod", "[-r] [-u] KEY PERM...", "set who may do what with a key of the store",
      "A permission is a letter (n none, r read, w write, b both) and a domain's number;\n"

@@ -26,6 +26,15 @@ $(BUILD)/tests/bench/first: $(BUILD)/tests/bench/first.o $(guest-lds)
 	$(call say,LD,$@)
 	$(Q)$(guest-link) $(filter %.o,$^) -o $@
 
+# An ordinary domain, for dom0's tools to create.
+$(BUILD)/tests/bench/domu: $(BUILD)/tests/bench/domu.o $(BUILD)/guest/libguest.a $(guest-lds)
+	$(call say,LD,$@)
+	$(Q)$(guest-link) $(filter %.o %.a,$^) -o $@
+
+.PHONY: bench-domu
+bench-domu: $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/example $(BUILD)/tests/bench/domu ## domains that dom0 creates: instructions and memory
+	@BUILD='$(BUILD)' THIRD_PARTY='$(THIRD_PARTY)' $(PYTHON) tests/bench/bench-domu
+
 .PHONY: bench
 bench: $(HYPERVISOR) $(bench-guests) $(if $(filter $(BUILD)/cerne,$(HYPERVISOR)),$(BUILD)/dom0) ## count instructions of every operation, and compare
 	@BUILD='$(BUILD)' $(PYTHON) tests/bench/bench $(if $(OPTIONS),--options '$(OPTIONS)') $(HYPERVISOR)
