@@ -149,6 +149,7 @@ ENTRY(syscall_entry)
 	mov	REGS_rsp(%rsp), %rsp
 	sysretq
 2:	mov	%rsp, %rdi
+	mov	%r11, %rsi
 	call	pv_syscall_from_user
 	jmp	1b
 3:	mov	%rsp, %rdi

@@ -63,14 +63,14 @@ static inline void guest_access_end(void)
 	} while (0)
 
 #define PUT_GUEST_WORD(va, value, error)                                   \
-	__asm__ volatile("1: mov %[word], %[to]\n"                         \
+	__asm__ volatile("1: movq %[word], %[to]\n"                        \
 			 "2:\n\t"                                          \
 			 ".pushsection .text.fixup, \"ax\"\n"              \
 			 "3: mov %[efault], %[err]\n\t"                    \
 			 "jmp 2b\n\t"                                      \
 			 ".popsection\n\t" FIXUP_ASM("1b", "3b")           \
 			 : [err] "+r"(error), [to] "=m"(*(uint64_t *)(va)) \
-			 : [word] "r"((uint64_t)(value)), [efault] "i"(-EFAULT))
+			 : [word] "er"((uint64_t)(value)), [efault] "i"(-EFAULT))
 #else
 static inline void guest_access_begin(void)
 {

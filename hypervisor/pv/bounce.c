@@ -77,10 +77,10 @@ static __attribute__((noinline, cold)) void no_stack(struct vcpu *v, vaddr_t sp,
 	domain_crash(v->domain, "vCPU %u has no stack at %#lx for %s", v->id, sp, what);
 }
 
-/* pv_bounce(), to be compiled for the flags that a caller has. */
+/* pv_bounce(), to be compiled for the flags that a caller has, all but BOUNCE_MASK_EVENTS: mask_events. */
 static inline __attribute__((always_inline)) void
 enter_kernel(struct vcpu *v, struct cpu_user_regs *regs, uint64_t entry, unsigned int flags,
-	     uint32_t error_code, const char *what)
+	     bool mask_events, uint32_t error_code, const char *what)
 {
 	uint64_t sp = regs->rsp, cs = flags & BY_SYSCALL ? FLAT_USER_CS64 : regs->cs;
 	bool masked = READ_ONCE(v->vcpu_info->evtchn_upcall_mask);
@@ -118,22 +118,22 @@ enter_kernel(struct vcpu *v, struct cpu_user_regs *regs, uint64_t entry, unsigne
 		/* rcx and r11 are in the frame: the exit may use sysret. */
 		regs->entry_vector = TRAP_syscall;
 	}
-	if (flags & BOUNCE_MASK_EVENTS)
+	if (mask_events)
 		v->vcpu_info->evtchn_upcall_mask = 1;
 }
 
 void pv_bounce(struct vcpu *v, uint64_t entry, unsigned int flags, uint32_t error_code,
 	       const char *what)
 {
-	enter_kernel(v, &cpu_info()->guest_regs, entry, flags, error_code, what);
+	enter_kernel(v, &cpu_info()->guest_regs, entry, flags, flags & BOUNCE_MASK_EVENTS,
+		     error_code, what);
 }
 
 void pv_bounce_with_code(struct vcpu *v, const struct pv_trap *trap, uint32_t error_code,
 			 const char *what)
 {
-	enter_kernel(v, &cpu_info()->guest_regs, trap->eip,
-		     BOUNCE_ERROR_CODE | (trap->mask_events ? BOUNCE_MASK_EVENTS : 0), error_code,
-		     what);
+	enter_kernel(v, &cpu_info()->guest_regs, trap->eip, BOUNCE_ERROR_CODE, trap->mask_events,
+		     error_code, what);
 }
 
 void pv_inject_failsafe(struct vcpu *v)
@@ -163,8 +163,7 @@ void pv_deliver_events(void)
 		deliver_nmi(v);
 	/* After an NMI only if its gate leaves events on: then they interrupt its handler. */
 	if (event_upcall_due(v) && !v->domain->is_shut_down)
-		enter_kernel(v, &cpu_info()->guest_regs, v->pv.event.eip, BOUNCE_MASK_EVENTS, 0,
-			     "events");
+		enter_kernel(v, &cpu_info()->guest_regs, v->pv.event.eip, 0, true, 0, "events");
 }
 
 /* A kernel that takes no syscalls: to it the instruction is undefined. */
@@ -175,16 +174,13 @@ static __attribute__((noinline, cold)) void undefined_syscall(struct vcpu *v,
 	pv_inject_trap(v, TRAP_UD, 0);
 }
 
-void pv_syscall_from_user(struct cpu_user_regs *regs)
+void pv_syscall_from_user(struct cpu_user_regs *regs, struct vcpu *v)
 {
-	struct vcpu *v = current;
-
 	if (unlikely(!v->pv.syscall.eip)) {
 		undefined_syscall(v, regs);
 		return;
 	}
-	enter_kernel(v, regs, v->pv.syscall.eip,
-		     BY_SYSCALL | (v->pv.syscall.mask_events ? BOUNCE_MASK_EVENTS : 0), 0,
+	enter_kernel(v, regs, v->pv.syscall.eip, BY_SYSCALL, v->pv.syscall.mask_events, 0,
 		     "syscall");
 }
 

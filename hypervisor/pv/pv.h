@@ -29,9 +29,9 @@ void pv_hypercall(struct cpu_user_regs *regs);
 long hypercall_continue(unsigned int nr, unsigned int nargs, ...);
 bool in_multicall(void);
 
-/* From entry.S: `syscall` of the guest's user mode in 64-bit mode, and of either mode in compatibility mode;
+/* From entry.S: `syscall` of the guest's user mode (v: current) in 64-bit mode, and of either mode in compatibility mode;
  * exceptions of guest mode, regs->entry_vector and error_code as the CPU gave them. */
-void pv_syscall_from_user(struct cpu_user_regs *regs);
+void pv_syscall_from_user(struct cpu_user_regs *regs, struct vcpu *v);
 void pv_syscall32(struct cpu_user_regs *regs);
 void trap_from_guest(struct cpu_user_regs *regs);
 /*

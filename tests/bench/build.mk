@@ -32,7 +32,7 @@ $(BUILD)/tests/bench/domu: $(BUILD)/tests/bench/domu.o $(BUILD)/guest/libguest.a
 	$(Q)$(guest-link) $(filter %.o %.a,$^) -o $@
 
 .PHONY: bench-domu
-bench-domu: $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/example $(BUILD)/tests/bench/domu ## domains that dom0 creates: instructions and memory
+bench-domu: $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/example $(BUILD)/tests/bench/domu $(BUILD)/tests/bench/linux-init $(THIRD_PARTY)/debian/linux-image-amd64 ## domains that dom0 creates: instructions and memory
 	@BUILD='$(BUILD)' THIRD_PARTY='$(THIRD_PARTY)' $(PYTHON) tests/bench/bench-domu
 
 .PHONY: bench

@@ -261,7 +261,7 @@ static void test_syscall(void **state)
 	vcpu.pv.kernel_mode = false;
 	vcpu.pv.syscall = (struct pv_callback){HANDLER, false};
 	vcpu.pv.syscall32 = (struct pv_callback){0x8000, true};
-	pv_syscall_from_user(regs());
+	pv_syscall_from_user(regs(), &vcpu);
 	assert_int_equal(regs()->rip, HANDLER);
 	assert_int_equal(info.evtchn_upcall_mask, 0);
 	assert_int_equal(regs()->rsp, STACK_TOP - 56);
@@ -282,7 +282,7 @@ static void test_syscall(void **state)
 	set_up(state);
 	vcpu.pv.kernel_mode = false;
 	vcpu.pv.trap[TRAP_UD].eip = 0x6000;
-	pv_syscall_from_user(regs());
+	pv_syscall_from_user(regs(), &vcpu);
 	assert_int_equal(regs()->rip, 0x6000);
 	assert_int_equal(frame()[2], 0x4000 - 2);
 	set_up(state);
