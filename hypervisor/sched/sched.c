@@ -2,7 +2,9 @@
 /*
  * Each CPU has a queue of the vCPUs that could run there, ordered by virtual runtime: how much CPU time
  * each has had. The one that has had least runs next, for a slice; one that wakes is not owed the time
- * it slept, beyond a small credit, so that a sleeper gets the CPU soon and cannot keep it.
+ * it slept, beyond a small credit, so that a sleeper gets the CPU soon and cannot keep it. Before its slice is over
+ * the running one goes only if it blocks, or if one that waits has had clearly less (ADVANTAGE): two that have
+ * had about the same do not pass the CPU to and fro.
  *
  * Invariants, under the queue's lock:
  * - a vCPU is in the queue of sched.cpu exactly when it may run (no pause flag), does not run, and is no idle vCPU;
@@ -23,7 +25,7 @@
 #define SLICE  10000000 /* ns that a vCPU runs at most while others wait */
 #define CREDIT 5000000	/* ns by which one that wakes may be behind the others */
 #define ADVANTAGE \
-	500000 /* ns by which one that wakes must be behind the running one to replace it at once */
+	500000 /* ns by which one that waits must be behind the running one to replace it at once */
 
 struct run_queue {
 	spinlock_t lock;
@@ -32,6 +34,8 @@ struct run_queue {
 	struct vcpu *running;
 	uint64_t min_vruntime; /* least of those that run or wait here; never goes back */
 	struct timer slice;
+	stime_t slice_end; /* of the running one; 0: nobody waited when the CPU last looked */
+	bool over; /* the slice is, or the running one yields; this CPU's alone, without the lock */
 	stime_t idle_since, idle_time; /* since: while the running one is the idle vCPU */
 };
 
@@ -139,7 +143,7 @@ static bool should_look(const struct run_queue *q, const struct vcpu *v)
 {
 	const struct vcpu *r = q->running;
 
-	return r->is_idle || q->length == 1 || v->sched.vruntime + ADVANTAGE < r->sched.vruntime;
+	return r->is_idle || !q->slice_end || v->sched.vruntime + ADVANTAGE < r->sched.vruntime;
 }
 
 /* ---- waking and stopping ---- */
@@ -246,6 +250,7 @@ void sched_yield(void)
 		charge(q, now());
 		/* Behind the one that waits longest, and by so much that it isn't preempted at once. */
 		current->sched.vruntime = max(current->sched.vruntime, next->sched.vruntime + 1);
+		q->over = true;
 		softirq_raise(SOFTIRQ_SCHEDULE);
 	}
 	spin_unlock(&q->lock);
@@ -339,14 +344,15 @@ static void call_for_help(const struct run_queue *q)
 		softirq_raise_on(lowest_bit(may), SOFTIRQ_SCHEDULE);
 }
 
-/* Who runs now: the running one while it may and nobody who waits has had less. Under the lock. */
+/* Who runs now: the running one while it may and nobody who waits has had so much less. Under the lock. */
 static struct vcpu *choose(struct run_queue *q, struct vcpu *prev)
 {
 	unsigned int cpu = smp_processor_id();
+	uint64_t lead = q->over ? 0 : ADVANTAGE;
 	struct vcpu *next = first(q);
 
 	if (!prev->is_idle && runnable(prev) && allowed_on(prev, cpu) &&
-	    (!next || prev->sched.vruntime <= next->sched.vruntime))
+	    (!next || prev->sched.vruntime <= next->sched.vruntime + lead))
 		return prev;
 	return next ? next : idle_domain.vcpu[cpu];
 }
@@ -390,6 +396,30 @@ enter(struct run_queue *q, struct vcpu *prev, struct vcpu *next)
 	return_to_guest();
 }
 
+/* prev goes back into the queue, if it could go on, only when its registers are saved: it counts as one that waits. */
+static void count_slice(struct run_queue *q, struct vcpu *prev, struct vcpu *next, stime_t t)
+{
+	bool waits = q->length || (prev != next && !prev->is_idle && runnable(prev));
+	stime_t end;
+
+	if (next->is_idle || !waits)
+		q->slice_end = 0;
+	else if (!q->slice_end || q->over || next != prev)
+		q->slice_end = t + SLICE;
+	q->over = false;
+	end = q->slice_end;
+	if (unlikely(next->domain->cap.percent)) {
+		/* At least so often, since its other vCPUs use it up, too. */
+		stime_t left = t + min((stime_t)SLICE, cap_left(next->domain, t));
+
+		end = end ? min(end, left) : left;
+	}
+	if (end)
+		timer_set(&q->slice, end);
+	else
+		timer_stop(&q->slice);
+}
+
 static void schedule(void)
 {
 	struct run_queue *q = &this_cpu(rq);
@@ -427,12 +457,7 @@ static void schedule(void)
 		set_bit(cpu, &idle_cpus);
 	else
 		clear_bit(cpu, &idle_cpus);
-	if (unlikely(next->domain->cap.percent))
-		timer_set(&q->slice, t + min((stime_t)SLICE, cap_left(next->domain, t)));
-	else if (!next->is_idle && q->length)
-		timer_set(&q->slice, t + SLICE);
-	else
-		timer_stop(&q->slice);
+	count_slice(q, prev, next, t);
 	call_for_help(q);
 	spin_unlock(&q->lock);
 	if (next != prev)
@@ -454,6 +479,7 @@ stime_t sched_idle_time(unsigned int cpu)
 
 static void slice_over(void *data)
 {
+	this_cpu(rq).over = true;
 	softirq_raise(SOFTIRQ_SCHEDULE);
 }
 

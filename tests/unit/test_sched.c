@@ -33,6 +33,7 @@ static stime_t time_now;
 static void (*handler)(void);
 static jmp_buf entered;
 static unsigned long switches, preempted;
+static stime_t switch_time; /* what a switch costs */
 
 stime_t now(void)
 {
@@ -120,6 +121,8 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 	assert_int_equal(next->sched.cpu, unit_cpu_info.cpu);
 	unit_cpu_info.vcpu = next;
 	switches++;
+	time_now += switch_time;
+	assert_true(switches < 10000000); /* else it never ends */
 }
 
 void return_to_guest(void)
@@ -280,6 +283,7 @@ static int setup(void **state)
 	}
 	booting = false;
 	switches = preempted = 0;
+	switch_time = 0;
 	return 0;
 }
 
@@ -386,6 +390,39 @@ static void test_fair(void **state)
 	assert_int_equal(total, 100000L * 1000000 * CPUS);
 	for (unsigned int i = 0; i < VCPUS; i++)
 		assert_true(had[i] > total / VCPUS / 2 && had[i] < total / VCPUS * 2);
+}
+
+/* Two that share a CPU take turns of a slice, though each switch takes its time, which counts as somebody's. */
+static void test_slices(void **state)
+{
+	switch_time = 3000;
+	for (unsigned int i = 0; i < 2; i++) {
+		sched_set_affinity(&vcpus[i], 1);
+		wake(&vcpus[i]);
+	}
+	for (unsigned int step = 0; step < 10000; step++)
+		pass(1000000);
+	assert_true(switches >= 900 && switches <= 1100);
+}
+
+/* One that yields is passed over once: with two that have had about the same the switches don't go on by themselves. */
+static void test_yields(void **state)
+{
+	switch_time = 3000;
+	for (unsigned int i = 0; i < 2; i++) {
+		sched_set_affinity(&vcpus[i], 1);
+		wake(&vcpus[i]);
+	}
+	settle();
+	for (unsigned int step = 0; step < 1000; step++) {
+		unsigned long before = switches;
+
+		on_cpu(0);
+		sched_yield();
+		settle();
+		assert_int_equal(switches, before + 1);
+		pass(step % 7 * 500);
+	}
 }
 
 /* Two that share a CPU have it in the ratio of their domains' weights. */
@@ -509,6 +546,8 @@ int main(void)
 	    cmocka_unit_test_setup(test_pin, setup),
 	    cmocka_unit_test_setup(test_no_lost_wakeup, setup),
 	    cmocka_unit_test_setup(test_fair, setup),
+	    cmocka_unit_test_setup(test_slices, setup),
+	    cmocka_unit_test_setup(test_yields, setup),
 	    cmocka_unit_test_setup(test_weight, setup),
 	    cmocka_unit_test_setup(test_cap, setup),
 	    cmocka_unit_test_setup(test_affinity_of_others, setup),
