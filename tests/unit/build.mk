@@ -52,6 +52,7 @@ $(host-7zip): $(THIRD_PARTY)/7zip/.fetched $(BUILD)/flags-host
 		-c $(addprefix $(abspath $(THIRD_PARTY))/7zip/C/,$(7zip-xz:=.c))
 	$(Q)rm -f $@ && ar rcs $@ $(patsubst %,$(BUILD)/tests/7zip/%.o,$(7zip-xz))
 $(foreach t,test_unpack fuzz_unpack,$(BUILD)/tests/$(t)/$(t)): $(host-7zip)
+$(test_unpack-objects) $(fuzz_unpack-objects): | $(THIRD_PARTY)/7zip/.fetched
 
 unit-programs := $(foreach t,$(unit-tests),$(BUILD)/tests/$(t)/$(t))
 fuzz-programs := $(foreach t,$(fuzzers),$(BUILD)/tests/$(t)/$(t))
