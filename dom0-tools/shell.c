@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <guest/console.h>
+#include <guest/thread.h>
 
 #define WORDS  64
 #define PROMPT "cerne# "
@@ -109,11 +110,13 @@ static void show(const char *text, size_t length)
 
 struct line shell_line = {.prompt = PROMPT, .show = show, .candidate = candidate};
 
-/* The line is on the screen, and nothing but a key will change it. */
-static volatile bool at_prompt;
+/* Of the line and the screen, but while a command runs: what other threads have to say goes between lines. */
+static struct mutex screen;
+static bool at_prompt; /* no command runs */
 
 void shell_announce(const char *text)
 {
+	mutex_lock(&screen);
 	if (at_prompt) {
 		printf("\r\x1b[K%s\n", text);
 		line_show_again(&shell_line);
@@ -121,21 +124,43 @@ void shell_announce(const char *text)
 		printf("%s\n", text);
 	}
 	fflush(stdout);
+	mutex_unlock(&screen);
+}
+
+static void begin_line(void)
+{
+	mutex_lock(&screen);
+	line_begin(&shell_line);
+	at_prompt = true;
+	mutex_unlock(&screen);
+}
+
+/* True: a line has been entered. */
+static bool take_key(char key)
+{
+	bool entered;
+
+	mutex_lock(&screen);
+	entered = line_key(&shell_line, key);
+	if (entered)
+		at_prompt = false;
+	mutex_unlock(&screen);
+	return entered;
 }
 
 _Noreturn void shell_run(void)
 {
 	char key;
 
-	line_begin(&shell_line);
+	begin_line();
 	for (;;) {
 		/* What is to be seen goes out in one piece for each piece that comes in. */
 		if (!console_has_input())
 			fflush(stdout);
 		/* No further than one line: what follows may be for the command. */
-		if (read(STDIN_FILENO, &key, 1) == 1 && line_key(&shell_line, key)) {
+		if (read(STDIN_FILENO, &key, 1) == 1 && take_key(key)) {
 			run_line(shell_line.text);
-			line_begin(&shell_line);
+			begin_line();
 		}
 	}
 }

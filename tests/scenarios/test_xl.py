@@ -137,6 +137,19 @@ def test_ends(machine, tmp_path):
         dom0.poweroff()
 
 
+def test_message_at_prompt(machine, tmp_path):
+    """What the watcher says while a line is being typed leaves the line whole."""
+    with xl_machine(machine, tmp_path, memory="256M") as m:
+        dom0 = Xl(m)
+        dom0.xl("create -p example extra=crash")
+        m.send("xl unpause example\recho half")
+        m.expect(r"xl: example \(domain \d+\) has crashed: destroy\s+cerne# echo half")
+        m.send(" whole\r")
+        m.expect(r"\nhalf whole\r")
+        dom0.wait_for("gone", lambda all_: list(all_) == ["Domain-0"])
+        dom0.poweroff()
+
+
 def test_autostart(machine, tmp_path):
     """What is in /etc/xl/auto is created at boot, in order; what fails does not stop the rest."""
     configs = {"auto/10-first": 'name = "first"\nkernel = "/boot/example"\nmemory = 8\n',
@@ -190,14 +203,19 @@ def test_create_destroy(machine, tmp_path, rounds):
         warm_up(dom0)
         for _ in range(12):
             once()
-        free, before = dom0.free_kib(), used()
-        for _ in range(rounds):
-            once()
-        assert dom0.free_kib() == free
-        # The daemons may have a last thing to free.
-        end = time.monotonic() + 20
-        while used() > before and time.monotonic() < end:
-            time.sleep(0.5)
+        free = dom0.free_kib()
+        # A table may grow once; what is lost with each domain shows every time.
+        for _ in range(3):
+            before = used()
+            for _ in range(rounds):
+                once()
+            assert dom0.free_kib() == free
+            # The daemons may have a last thing to free.
+            end = time.monotonic() + 20
+            while used() > before and time.monotonic() < end:
+                time.sleep(0.5)
+            if used() <= before:
+                break
         assert used() <= before
         dom0.poweroff()
 
