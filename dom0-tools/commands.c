@@ -4,6 +4,7 @@
 #include "control/control.h"
 #include "xl/xl.h"
 #include "files/commands.h"
+#include "pci/commands.h"
 #include "store/commands.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -383,6 +384,8 @@ const struct command commands[] = {
     {"history", "", "the last lines typed", NULL, run_history, 0},
     {"info", "", "hypervisor, machine, and what this domain was given", NULL, run_info, 0},
     {"ls", "[-l] [PATH]", "list files", "With -l sizes and times too.", run_ls, 2},
+    {"lspci", "[-v]", "the machine's PCI devices, and who drives them",
+     "With -v their memory and interrupts too.", run_lspci, 1},
     {"poweroff", "", "switch the machine off", NULL, run_poweroff, 0},
     {"reboot", "", "restart the machine", NULL, run_reboot, 0},
     {"sleep", "SECONDS", "wait", NULL, run_sleep, 1},

@@ -3,6 +3,7 @@
 #include "shell.h"
 #include "console/console.h"
 #include "files/files.h"
+#include "pci/pci.h"
 #include "store/store.h"
 #include "xl/toolstack.h"
 #include <errno.h>
@@ -10,6 +11,14 @@
 #include <string.h>
 
 int main(int argc, char **argv);
+
+static void start_devices(void)
+{
+	long error = pci_start();
+
+	if (error)
+		printf("The machine's devices cannot be used: %s\n", strerror((int)-error));
+}
 
 /* What the other domains and the tools rely on. */
 static void start_services(void)
@@ -33,6 +42,7 @@ int main(int argc, char **argv)
 	printf("Cerne dom0\n");
 	show_info();
 	files_start();
+	start_devices();
 	start_services();
 	printf("Type `help` for the commands.\n");
 	shell_run();

@@ -72,6 +72,14 @@ long event_bind_interdomain(domid_t domain, evtchn_port_t remote, event_handler 
 	return error ? error : adopt(op.local_port, handler, data);
 }
 
+long event_bind_pirq(uint32_t pirq, bool share, event_handler *handler, void *data)
+{
+	struct evtchn_bind_pirq op = {.pirq = pirq, .flags = share ? BIND_PIRQ__WILL_SHARE : 0};
+	long error = hypercall_event_channel_op(EVTCHNOP_bind_pirq, &op);
+
+	return error ? error : adopt(op.port, handler, data);
+}
+
 long event_alloc_unbound(domid_t domain, domid_t remote, event_handler *handler, void *data)
 {
 	struct evtchn_alloc_unbound op = {.dom = domain, .remote_dom = remote};

@@ -28,6 +28,11 @@ long event_bind_virq(unsigned int virq, event_handler *handler, void *data);
 long event_bind_ipi(unsigned int vcpu, event_handler *handler, void *data);
 long event_bind_interdomain(domid_t domain, evtchn_port_t remote, event_handler *handler,
 			    void *data);
+/*
+ * A physical interrupt that the domain owns (PHYSDEVOP_map_pirq). What PHYSDEVOP_irq_status_query says needs it the
+ * handler answers by PHYSDEVOP_eoi. share: other domains may bind the same interrupt.
+ */
+long event_bind_pirq(uint32_t pirq, bool share, event_handler *handler, void *data);
 /* A port that `remote` may bind to. domain: usually DOMID_SELF. */
 long event_alloc_unbound(domid_t domain, domid_t remote, event_handler *handler, void *data);
 
