@@ -31,6 +31,13 @@ enum xenbus_state xenbus_other_state(struct xenbus_device *device)
 	return read_state(device, 0, device->other, &error);
 }
 
+enum xenbus_state xenbus_own_state(struct xenbus_device *device)
+{
+	long error;
+
+	return read_state(device, 0, device->own, &error);
+}
+
 /* Within the transaction: the node must exist, so that what a tool has removed stays so. */
 static long write_state(struct xenbus_device *device, xs_transaction t, enum xenbus_state state)
 {

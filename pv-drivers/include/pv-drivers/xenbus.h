@@ -51,6 +51,8 @@ void xenbus_close(struct xenbus_device *device);
 long xenbus_set_state(struct xenbus_device *device, enum xenbus_state state);
 /* The other's now; XenbusStateUnknown if there is none, or none that makes sense. */
 enum xenbus_state xenbus_other_state(struct xenbus_device *device);
+/* One's own, which tools write too. */
+enum xenbus_state xenbus_own_state(struct xenbus_device *device);
 
 /*
  * Wait for the other end to be in one of some states, a set of 1 << XenbusState..., until a system time (0: for ever).
