@@ -154,7 +154,10 @@ volatile void *pci_map(struct pci_device *device, unsigned int number, uint64_t 
 		    pci_read16(device, PCI_REG_COMMAND) | PCI_COMMAND_MEMORY);
 	mapped = frames_map(address / PAGE_SIZE, pages_of(address, length),
 			    PTE_P | PTE_RW | PTE_A | PTE_D | PTE_PCD | PTE_PWT, DOMID_IO, error);
-	return mapped ? mapped + address % PAGE_SIZE : NULL;
+	if (!mapped)
+		return NULL;
+	*error = 0;
+	return mapped + address % PAGE_SIZE;
 }
 
 void pci_unmap(volatile void *registers, uint64_t length)

@@ -137,8 +137,8 @@ unsigned int pci_capability(const struct pci_device *device, uint8_t id, unsigne
 /* ---- memory of the device ---- */
 
 /*
- * Map length bytes from offset on of a memory BAR, uncached, and switch memory decoding on. NULL with a negative errno in
- * *error: -EINVAL no memory BAR, or not within it; -ENXIO the firmware gave it no address; else the hypervisor's.
+ * Map length bytes from offset on of a memory BAR, uncached, and switch memory decoding on. *error is 0, or NULL is
+ * returned and it is a negative errno: -EINVAL no memory BAR, or not within it; -ENXIO the firmware gave it no address; else the hypervisor's.
  */
 volatile void *pci_map(struct pci_device *device, unsigned int bar, uint64_t offset,
 		       uint64_t length, long *error);
