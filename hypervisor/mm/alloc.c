@@ -7,7 +7,8 @@
  * A free frame remembers who had it last. What memory held when the machine started, which may be another system's
  * secrets, goes as it is to who is privileged; a frame that returns to the domain that freed it needs no scrubbing
  * either, since it saw the contents before; everybody else gets it
- * scrubbed, after the flush that makes sure that no TLB still maps it (page_type.c, "stale translations").
+ * scrubbed, after the flush that makes sure that no TLB still maps it (page_type.c, "stale translations"). A CPU of an
+ * idle machine does that beforehand for a few megabytes: see "scrubbing ahead".
  *
  * Locks: heap_lock for lists and free frames' entries, kmem_lock before it for kzalloc's; d's page_lock.
  * All are leaves for everybody else.
@@ -28,14 +29,17 @@
 #define OWNER_UNUSED	 0xffff	       /* nobody since the machine started */
 #define OWNER_GONE	 DOMID_INVALID /* a domain that is no more */
 #define OWNER_HYPERVISOR DOMID_XEN     /* no guest ever mapped it */
+#define OWNER_CLEAN	 0xfffe	       /* flushed and scrubbed since */
 
 static spinlock_t heap_lock;
 static uint32_t free_list[NR_ZONES][MAX_ORDER + 1];
 static uint32_t orders_in[NR_ZONES]; /* bit per order with a block */
 static uint64_t zones_in;	     /* bit per zone with a block */
 static uint64_t nr_free;
-static uint64_t nr_claimed;	 /* of those; the sum of all domains' claims, never more */
-static uint32_t last_free_stamp; /* TLB clock when a domain's frame was last freed */
+static uint64_t nr_claimed; /* of those; the sum of all domains' claims, never more */
+static uint32_t
+    last_free_stamp;	      /* TLB clock when a domain's frame was last freed; never goes back */
+static uint64_t list_changes; /* blocks that came into or left the lists */
 
 static uint64_t free_state(unsigned int owner)
 {
@@ -74,6 +78,7 @@ static void list_insert(struct frame *f, unsigned int order)
 	*head = (uint32_t)mfn;
 	orders_in[zone] |= 1U << order;
 	zones_in |= 1UL << zone;
+	list_changes++;
 }
 
 static void list_remove(struct frame *f, unsigned int order)
@@ -90,6 +95,7 @@ static void list_remove(struct frame *f, unsigned int order)
 	else
 		*head = f->next;
 	f->state &= ~FRAME_HEAD;
+	list_changes++;
 	if (*head == NO_FRAME) {
 		orders_in[zone] &= ~(1U << order);
 		if (!orders_in[zone])
@@ -201,6 +207,11 @@ uint64_t free_frames(void)
 	return READ_ONCE(nr_free);
 }
 
+static bool is_unmapped(unsigned int owner)
+{
+	return owner == OWNER_UNUSED || owner == OWNER_HYPERVISOR || owner == OWNER_CLEAN;
+}
+
 /* ---- for the hypervisor ---- */
 
 mfn_t alloc_frames(unsigned int order, unsigned int flags)
@@ -213,13 +224,13 @@ mfn_t alloc_frames(unsigned int order, unsigned int flags)
 	for (struct frame *f = block; f < block + (1UL << order); f++) {
 		unsigned int owner = last_owner(f);
 
-		if (!flushed && owner != OWNER_UNUSED && owner != OWNER_HYPERVISOR) {
+		if (!flushed && !is_unmapped(owner)) {
 			tlb_flush_older(cpu_online_mask, READ_ONCE(last_free_stamp));
 			flushed = true;
 		}
 		f->prev = f->next = 0;
 		f->state = FRAME_RAM | FRAME_HV;
-		if (flags & ALLOC_ZERO)
+		if ((flags & ALLOC_ZERO) && owner != OWNER_CLEAN)
 			clear_page(mfn_to_virt(frame_mfn(f)));
 	}
 	return frame_mfn(block);
@@ -305,9 +316,10 @@ static void __attribute__((noinline))
 prepare_used(const struct domain *d, struct frame *f, unsigned int flags, bool *flushed)
 {
 	unsigned int owner = last_owner(f);
-	bool mapped = owner != OWNER_UNUSED && owner != OWNER_HYPERVISOR && owner != d->id;
 
-	if (mapped && !*flushed) {
+	if (owner == OWNER_CLEAN)
+		return;
+	if (!is_unmapped(owner) && owner != d->id && !*flushed) {
 		tlb_flush_older(cpu_online_mask, READ_ONCE(last_free_stamp));
 		*flushed = true;
 	}
@@ -386,8 +398,8 @@ static void free_frame(struct domain *d, struct frame *f, bool claims)
 
 	m2p_table[frame_mfn(f)] = INVALID_M2P_ENTRY;
 	poison(f);
-	WRITE_ONCE(last_free_stamp, tlb_clock_now());
 	spin_lock(&heap_lock);
+	WRITE_ONCE(last_free_stamp, tlb_clock_now());
 	/* With the lock: wait_for_frees(). */
 	f->state = free_state(!d || READ_ONCE(d->is_dying) || remembered ? OWNER_GONE : d->id);
 	insert_block(frame_mfn(f), 0);
@@ -417,6 +429,110 @@ void wait_for_frees(void)
 {
 	spin_lock(&heap_lock);
 	spin_unlock(&heap_lock);
+}
+
+/* ---- scrubbing ahead ---- */
+
+/*
+ * Frames are scrubbed where they lie, in the lists, so that nothing is missing meanwhile: those of which domains would
+ * be given 2 MiB next, as far as CLEAN_RESERVE goes. The walk through them begins anew when a list has changed; else it
+ * comes to its end, and then there is nothing to do until a list changes. All under heap_lock, a frame at a time.
+ */
+#ifndef CLEAN_RESERVE
+#define CLEAN_RESERVE	 (32UL << (20 - PAGE_SHIFT))
+#define CLEAN_FROM_ORDER 9
+#endif
+#define LOOK_AT 64 /* frames that are clean already, in one step */
+
+static struct {
+	bool allowed, over;
+	uint64_t changes; /* of the lists, for which this holds */
+	uint64_t left;	  /* of the reserve */
+	unsigned int zone, order;
+	uint32_t block; /* in their list, or NO_FRAME */
+	mfn_t next;	/* in the block */
+} ahead;
+
+static void walk_begin(void)
+{
+	ahead.over = false;
+	ahead.changes = list_changes;
+	ahead.left = CLEAN_RESERVE;
+	ahead.zone = NR_ZONES;
+	ahead.order = MAX_ORDER;
+	ahead.block = NO_FRAME;
+	ahead.next = 0;
+}
+
+/* In the order of take_block(). */
+static bool walk_to_block(void)
+{
+	uint32_t block = ahead.block == NO_FRAME ? NO_FRAME : frame_table[ahead.block].next;
+
+	while (block == NO_FRAME) {
+		if (ahead.order++ == MAX_ORDER) {
+			if (ahead.zone-- == 0)
+				return false;
+			ahead.order = CLEAN_FROM_ORDER;
+		}
+		block = free_list[ahead.zone][ahead.order];
+	}
+	ahead.block = block;
+	ahead.next = 0;
+	return true;
+}
+
+static struct frame *walk_next(void)
+{
+	bool in_block = ahead.block != NO_FRAME && ahead.next < 1UL << ahead.order;
+
+	if (!ahead.left || (!in_block && !walk_to_block()))
+		return NULL;
+	ahead.left--;
+	return &frame_table[ahead.block + ahead.next++];
+}
+
+static void walk_step(void)
+{
+	for (unsigned int i = 0; i < LOOK_AT; i++) {
+		struct frame *f = walk_next();
+
+		if (!f) {
+			ahead.over = true;
+			return;
+		}
+		if (last_owner(f) == OWNER_CLEAN)
+			continue;
+		clear_page(mfn_to_virt(frame_mfn(f)));
+		f->state &= ~(0xffffUL << FREE_OWNER_SHIFT);
+		f->state |= (uint64_t)OWNER_CLEAN << FREE_OWNER_SHIFT;
+		return;
+	}
+}
+
+void scrub_ahead_begin(void)
+{
+	WRITE_ONCE(ahead.allowed, true);
+}
+
+bool scrub_ahead(void)
+{
+	uint32_t stamp = READ_ONCE(last_free_stamp);
+
+	if (!READ_ONCE(ahead.allowed) ||
+	    (READ_ONCE(ahead.over) && READ_ONCE(ahead.changes) == READ_ONCE(list_changes)))
+		return false;
+	/* Before the lock, for it waits for others. What is freed from then on has a later stamp, or the same if freed
+	 * before: page_type.c, the TLB clock. */
+	tlb_flush_older(cpu_online_mask, stamp);
+	spin_lock(&heap_lock);
+	if (last_free_stamp == stamp) {
+		if (ahead.changes != list_changes)
+			walk_begin();
+		walk_step();
+	}
+	spin_unlock(&heap_lock);
+	return true;
 }
 
 /* ---- claims ---- */
@@ -663,5 +779,6 @@ void alloc_reset(void)
 	memset(kmem_list, 0, sizeof(kmem_list));
 	zones_in = nr_free = nr_claimed = 0;
 	last_free_stamp = 0;
+	memset(&ahead, 0, sizeof(ahead));
 }
 #endif

@@ -85,6 +85,14 @@ void kfree(void *p);
 mfn_t domain_alloc_frames(struct domain *d, unsigned int order, unsigned int flags);
 
 /*
+ * For a machine that has nothing else to do: one short step, at most a page's, of scrubbing the free memory that domains
+ * would be given next, so that they need not wait for it. False: a few megabytes are clean, and nothing is to be done
+ * until memory is taken or freed. Not before scrub_ahead_begin().
+ */
+bool scrub_ahead(void);
+void scrub_ahead_begin(void);
+
+/*
  * d, which is to be given memory, will get it: of what is free as much is kept for it as it has fewer than pages frames.
  * 0 ends that. A domain has one claim; each frame it gets makes it smaller, each one that it gives back larger. -EINVAL:
  * it has one, or may not have as many or has more; -ENOMEM: there is not enough.

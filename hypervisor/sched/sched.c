@@ -20,6 +20,7 @@
 #include "domain/domain.h"
 #include "lib/bitops.h"
 #include "lib/lib.h"
+#include "mm/mm.h"
 #include "time/time.h"
 
 #define SLICE  10000000 /* ns that a vCPU runs at most while others wait */
@@ -483,6 +484,12 @@ static void slice_over(void *data)
 	softirq_raise(SOFTIRQ_SCHEDULE);
 }
 
+/* When a CPU has work, memory is left to those who work with it, and the flush before scrubbing would interrupt them. */
+static bool work_ahead(void)
+{
+	return READ_ONCE(idle_cpus) == READ_ONCE(cpu_online_mask) && scrub_ahead();
+}
+
 void idle_loop(void)
 {
 	for (;;) {
@@ -490,7 +497,9 @@ void idle_loop(void)
 		do_softirq();
 		/* `sti` holds interrupts off for one more instruction: none is taken between the look
 		 * at what is pending and the halt (SDM 2, STI). */
-		if (READ_ONCE(cpu_info()->softirq_pending) == 0)
+		if (work_ahead())
+			__asm__ volatile("sti; nop" ::: "memory");
+		else if (READ_ONCE(cpu_info()->softirq_pending) == 0)
 			__asm__ volatile("sti; hlt" ::: "memory");
 	}
 }

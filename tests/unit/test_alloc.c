@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 // sources: hypervisor/mm/alloc.c hypervisor/mm/page_type.c hypervisor/mm/frame.c hypervisor/mm/mmu.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c
+// flags: -DCLEAN_RESERVE=160 -DCLEAN_FROM_ORDER=5
 /* The frame allocator and kzalloc, against a map of who has what. */
 #include "unit.h"
 #include "fake_mm.h"
@@ -136,6 +137,93 @@ static void contents_before_the_start(void **state)
 	assert_int_equal(fake_flushes, 0);
 }
 
+static unsigned int steps(void)
+{
+	unsigned int n = 0;
+
+	while (scrub_ahead())
+		n++;
+	return n;
+}
+
+static unsigned int count_clear(void)
+{
+	unsigned int n = 0;
+
+	for (mfn_t mfn = FAKE_RESERVED; mfn < FAKE_RAM; mfn++)
+		n += is_clear(mfn);
+	return n;
+}
+
+/* So many and no more, those that are given out next, once; who gets them finds them clean without more work. */
+static void scrubbed_ahead(void **state)
+{
+	mfn_t mfn;
+
+	memset(fake_memory, 0x5a, sizeof(fake_memory));
+	assert_false(scrub_ahead());
+	assert_int_equal(count_clear(), 0);
+	scrub_ahead_begin();
+	assert_in_range(steps(), 160, 160 + 4);
+	assert_int_equal(count_clear(), 160);
+	assert_int_equal(steps(), 0);
+	check(ALL);
+	for (unsigned int i = 0; i < 5; i++) {
+		mfn = domain_alloc_frames(&other, 5, 0);
+		assert_true(is_clear(mfn) && is_clear(mfn + 31));
+		memset(page(mfn), 1, 32 * PAGE_SIZE);
+	}
+	assert_int_equal(count_clear(), 0);
+	/* As much again, for the next. */
+	assert_in_range(steps(), 160, 160 + 4);
+	assert_int_equal(count_clear(), 160);
+	/* Contents that it cannot have show that it is not cleared once more. */
+	for (mfn = FAKE_RESERVED; mfn < FAKE_RAM; mfn++)
+		if (is_clear(mfn))
+			page(mfn)[9] = 0x77;
+	assert_int_equal(page(domain_alloc_frames(&other, 5, 0))[9], 0x77);
+	assert_int_equal(page(alloc_frames(5, ALLOC_ZERO))[9], 0x77);
+	/* What the hypervisor had is not clean any more. */
+	mfn = alloc_frames(5, 0);
+	free_hv_frames(mfn, 5);
+	steps();
+	assert_true(is_clear(mfn));
+}
+
+static mfn_t free_while_flushing;
+
+static void free_meanwhile(void)
+{
+	assert_true(drop_ownership(&guest, free_while_flushing));
+}
+
+/* A frame that a domain had is flushed before; one that comes while others are flushed has to wait. */
+static void flushed_before_scrubbed_ahead(void **state)
+{
+	mfn_t mfn = domain_alloc_frames(&guest, 5, 0);
+
+	scrub_ahead_begin();
+	steps();
+	for (mfn_t m = mfn + 1; m < mfn + 32; m++) {
+		page(m)[9] = 0x1234;
+		assert_true(drop_ownership(&guest, m));
+	}
+	fake_flushes = 0;
+	free_while_flushing = mfn;
+	fake_on_flush = free_meanwhile;
+	assert_true(scrub_ahead());
+	assert_int_equal(fake_flushes, 1);
+	assert_false(is_clear(mfn));
+	assert_true(scrub_ahead());
+	assert_int_equal(fake_flushes, 2);
+	steps();
+	assert_int_equal(fake_flushes, 2);
+	for (mfn_t m = mfn; m < mfn + 32; m++)
+		assert_true(is_clear(m));
+	assert_int_equal(domain_alloc_frames(&other, 5, 0), mfn);
+	assert_int_equal(fake_flushes, 2);
+}
+
 /* What one domain had another gets scrubbed and flushed; itself gets it back as it is. */
 static void contents_stay_private(void **state)
 {
@@ -228,8 +316,14 @@ int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup(t, start)
 	const struct CMUnitTest tests[] = {
-	    TEST(all_of_it_once),	 TEST(blocks_are_aligned_and_apart), TEST(address_bits),
-	    TEST(contents_stay_private), TEST(contents_before_the_start),    TEST(limits),
+	    TEST(all_of_it_once),
+	    TEST(blocks_are_aligned_and_apart),
+	    TEST(address_bits),
+	    TEST(contents_stay_private),
+	    TEST(contents_before_the_start),
+	    TEST(scrubbed_ahead),
+	    TEST(flushed_before_scrubbed_ahead),
+	    TEST(limits),
 	    TEST(small_objects),
 	};
 

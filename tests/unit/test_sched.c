@@ -9,6 +9,7 @@
 #include "cpu/cpu.h"
 #include "domain/domain.h"
 #include "lib/bitops.h"
+#include "mm/mm.h"
 #include "sched/sched.h"
 #include "time/time.h"
 
@@ -38,6 +39,11 @@ static stime_t switch_time; /* what a switch costs */
 stime_t now(void)
 {
 	return time_now;
+}
+
+bool scrub_ahead(void)
+{
+	return false;
 }
 
 void softirq_register(unsigned int nr, void (*fn)(void))
