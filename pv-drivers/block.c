@@ -120,6 +120,47 @@ struct block_request *block_queue_take(struct block_request_queue *queue)
 }
 
 /*
+ * Batches
+ */
+
+static unsigned int batches; /* that have begun and not ended */
+static struct block_deferred *deferred_first, **deferred_end = &deferred_first;
+
+void block_batch_begin(void)
+{
+	batches++;
+}
+
+/* What is run may defer more, which is run too. */
+void block_batch_end(void)
+{
+	while (batches == 1 && deferred_first) {
+		struct block_deferred *deferred = deferred_first;
+
+		deferred_first = deferred->next;
+		if (!deferred_first)
+			deferred_end = &deferred_first;
+		deferred->queued = false;
+		deferred->run(deferred);
+	}
+	batches--;
+}
+
+void block_defer(struct block_deferred *deferred)
+{
+	if (deferred->queued)
+		return;
+	deferred->queued = true;
+	deferred->next = NULL;
+	*deferred_end = deferred;
+	deferred_end = &deferred->next;
+	if (!batches) {
+		block_batch_begin();
+		block_batch_end();
+	}
+}
+
+/*
  * Users
  */
 

@@ -141,6 +141,22 @@ void block_queue_put(struct block_request_queue *queue, struct block_request *re
 struct block_request *block_queue_take(struct block_request_queue *queue);
 
 /*
+ * Batches. What a user does once for many finished requests (unmapping, answering) it puts off in done, by block_defer, to
+ * the end of the batch in which it is; outside one it is done at once. A driver whose interrupt may finish several
+ * requests makes that a batch. They may be nested; the outermost counts. Events are masked from begin to end.
+ */
+struct block_deferred {
+	void (*run)(struct block_deferred *deferred);
+	struct block_deferred *next; /* of block.c */
+	bool queued;
+};
+
+void block_batch_begin(void);
+void block_batch_end(void);
+/* Call run once, at the end of the batch. Deferred already: nothing more happens. */
+void block_defer(struct block_deferred *deferred);
+
+/*
  * Users. For threads.
  */
 
