@@ -46,6 +46,9 @@ struct packed {
 	const uint8_t *data;
 	size_t size;
 	size_t unpacked; /* what it claims to unpack to: 1 byte to 1 GiB */
+	/* Of the caller's, after unpack_find: told now and then how many of the `size` bytes are done. NULL: nobody. */
+	void (*progress)(void *context, size_t done);
+	void *context;
 };
 
 /* Is it packed, and how? NULL, or what is wrong. */

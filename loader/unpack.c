@@ -17,12 +17,26 @@
 #include <zstd.h>
 
 #define MAX_UNPACKED (1UL << 30)
-#define NO_MEMORY    "there is too little memory for what its compressed data claim to unpack to"
+#ifndef PIECE
+#define PIECE (1UL << 18) /* of packed data, after which who waits is told */
+#endif
+#define NO_MEMORY "there is too little memory for what its compressed data claim to unpack to"
 
 struct bytes {
 	const uint8_t *data;
 	size_t size;
 };
+
+static void tell(const struct packed *packed, size_t done)
+{
+	if (packed->progress)
+		packed->progress(packed->context, done);
+}
+
+static size_t piece_at(struct bytes src, size_t at)
+{
+	return src.size - at < PIECE ? src.size - at : PIECE;
+}
 
 static uint32_t get_u32(const uint8_t *p)
 {
@@ -32,7 +46,7 @@ static uint32_t get_u32(const uint8_t *p)
 	return v;
 }
 
-/* ---- the formats: unpack all of src to exactly n bytes; NULL or the rest of a sentence ---- */
+/* ---- the formats: unpack all data to exactly as many bytes as claimed; NULL or the rest of a sentence ---- */
 
 static void *zlib_alloc(void *opaque, unsigned int items, unsigned int size)
 {
@@ -44,19 +58,25 @@ static void zlib_free(void *opaque, void *p)
 	unpack_free(p);
 }
 
-static const char *unpack_gzip(struct bytes src, uint8_t *dst, size_t n)
+static const char *unpack_gzip(const struct packed *packed, uint8_t *dst, size_t n)
 {
+	const struct bytes src = {packed->data, packed->size};
+	size_t at = 0;
 	z_stream z = {.zalloc = zlib_alloc, .zfree = zlib_free};
 	int rc;
 
 	z.next_in = (z_const Bytef *)src.data;
-	z.avail_in = (uInt)src.size;
 	z.next_out = dst;
 	z.avail_out = (uInt)n;
 	rc = inflateInit2(&z, 15 + 16); /* the largest window; gzip's header and checksum */
 	if (rc != Z_OK)
 		return NO_MEMORY;
-	rc = inflate(&z, Z_FINISH);
+	do {
+		tell(packed, at);
+		z.avail_in = (uInt)piece_at(src, at);
+		at += z.avail_in;
+		rc = inflate(&z, Z_FINISH); /* Z_BUF_ERROR: it wants more, of input or room */
+	} while (rc == Z_BUF_ERROR && z.avail_in == 0 && at < src.size);
 	inflateEnd(&z);
 	if (rc == Z_STREAM_END && z.avail_out == 0)
 		return NULL;
@@ -81,46 +101,56 @@ static void xz_free(ISzAllocPtr unused, void *p)
  * A file of one block, as Linux has it, is unpacked in place. Otherwise the decoder keeps a dictionary, of which the
  * file claims the size, beside it.
  */
-static SRes decode_xz(struct bytes src, uint8_t *dst, size_t n, bool in_place)
+static SRes decode_xz(const struct packed *packed, uint8_t *dst, size_t n, bool in_place)
 {
+	const struct bytes src = {packed->data, packed->size};
 	const ISzAlloc allocator = {.Alloc = xz_alloc, .Free = xz_free};
-	SizeT in = src.size, out = n;
+	size_t at = 0, done = 0, piece;
 	ECoderStatus status;
 	CXzUnpacker xz;
+	SizeT in, out;
 	SRes rc;
 
 	XzUnpacker_Construct(&xz, &allocator);
 	XzUnpacker_Init(&xz);
 	if (in_place)
 		XzUnpacker_SetOutBuf(&xz, dst, n);
-	rc = XzUnpacker_Code(&xz, in_place ? NULL : dst, &out, src.data, &in, true,
-			     CODER_FINISH_END, &status);
+	do {
+		tell(packed, at);
+		in = piece = piece_at(src, at);
+		out = n - done;
+		rc = XzUnpacker_Code(&xz, in_place ? NULL : dst + done, &out, src.data + at, &in,
+				     at + piece == src.size, CODER_FINISH_END, &status);
+		at += in;
+		done += out;
+	} while (rc == SZ_OK && in == piece && at < src.size);
 	/* Further blocks have gone to where the first one belongs. */
 	if (in_place && xz.numTotalBlocks != 1)
 		rc = SZ_ERROR_UNSUPPORTED;
-	if (rc == SZ_OK && (!XzUnpacker_IsStreamWasFinished(&xz) || out != n || in != src.size))
+	if (rc == SZ_OK && (!XzUnpacker_IsStreamWasFinished(&xz) || done != n || at != src.size))
 		rc = SZ_ERROR_DATA;
 	XzUnpacker_Free(&xz);
 	return rc;
 }
 
-static const char *unpack_xz(struct bytes src, uint8_t *dst, size_t n)
+static const char *unpack_xz(const struct packed *packed, uint8_t *dst, size_t n)
 {
 	SRes rc;
 
 	CrcGenerateTable();
 	Crc64GenerateTable();
-	rc = decode_xz(src, dst, n, true);
+	rc = decode_xz(packed, dst, n, true);
 	if (rc != SZ_OK && rc != SZ_ERROR_MEM)
-		rc = decode_xz(src, dst, n, false);
+		rc = decode_xz(packed, dst, n, false);
 	if (rc == SZ_OK)
 		return NULL;
 	return rc == SZ_ERROR_MEM ? NO_MEMORY : "its XZ data are truncated or damaged";
 }
 
 /* The legacy frame, which Linux uses: blocks, each behind its size, that unpack to 8 MiB at the most. */
-static const char *unpack_lz4(struct bytes src, uint8_t *dst, size_t n)
+static const char *unpack_lz4(const struct packed *packed, uint8_t *dst, size_t n)
 {
+	const struct bytes src = {packed->data, packed->size};
 	static const char damaged[] = "its LZ4 data are truncated or damaged";
 	size_t at = 4, out = 0;
 
@@ -128,6 +158,7 @@ static const char *unpack_lz4(struct bytes src, uint8_t *dst, size_t n)
 		uint32_t size;
 		int got;
 
+		tell(packed, at);
 		if (src.size - at < 4)
 			return damaged;
 		size = get_u32(src.data + at);
@@ -144,14 +175,14 @@ static const char *unpack_lz4(struct bytes src, uint8_t *dst, size_t n)
 	return out == n ? NULL : damaged;
 }
 
-static const char *unpack_zstd(struct bytes src, uint8_t *dst, size_t n)
+static const char *unpack_zstd(const struct packed *packed, uint8_t *dst, size_t n)
 {
 	ZSTD_DCtx *context = ZSTD_createDCtx();
 	size_t got;
 
 	if (!context)
 		return NO_MEMORY;
-	got = ZSTD_decompressDCtx(context, dst, n, src.data, src.size);
+	got = ZSTD_decompressDCtx(context, dst, n, packed->data, packed->size);
 	ZSTD_freeDCtx(context);
 	return got == n ? NULL : "its Zstandard data are truncated or damaged";
 }
@@ -162,7 +193,7 @@ static const struct packed_format {
 	uint8_t magic[6];
 	uint8_t length;
 	uint8_t trailer;
-	const char *(*unpack)(struct bytes src, uint8_t *dst, size_t n);
+	const char *(*unpack)(const struct packed *packed, uint8_t *dst, size_t n);
 } formats[] = {
     {{0x1f, 0x8b}, 2, 0, unpack_gzip},
     {{0xfd, '7', 'z', 'X', 'Z', 0}, 6, 4, unpack_xz},
@@ -253,7 +284,5 @@ const char *unpack_find(const void *data, size_t size, struct packed *packed)
 
 const char *unpack(const struct packed *packed, void *to)
 {
-	const struct bytes src = {packed->data, packed->size};
-
-	return packed->format->unpack(src, to, packed->unpacked);
+	return packed->format->unpack(packed, to, packed->unpacked);
 }

@@ -11,9 +11,10 @@
 
 #define PAGE_SIZE    4096
 #define PAGE_SHIFT   12
-#define MAX_ORDER    9	   /* extents of 2 MiB: tables of the machine fit them */
-#define EXTENTS	     128   /* in one hypercall */
-#define RFLAGS_START 0x202 /* interrupts enabled, as events will be; bit 1 is always set */
+#define MAX_ORDER    9		 /* extents of 2 MiB: tables of the machine fit them */
+#define EXTENTS	     128	 /* in one hypercall */
+#define PIECE	     (1UL << 20) /* that is copied before who waits is told */
+#define RFLAGS_START 0x202	 /* interrupts enabled, as events will be; bit 1 is always set */
 #define DR6_START    0xffff0ff0
 #define DR7_START    0x400
 
@@ -25,7 +26,7 @@ struct build {
 	uint8_t *window; /* the domain's pages first to first + count - 1, mapped here */
 	uint64_t first, count;
 	uint8_t *unpacked; /* the kernel, in pages of the domain's that are mapped here */
-	uint64_t unpacked_pages;
+	uint64_t unpacked_pages, packed_size;
 	char *problem;
 	size_t problem_size;
 };
@@ -45,6 +46,12 @@ fail(struct build *b, long error, const char *format, ...)
 static long refused(struct build *b, long error, const char *what)
 {
 	return fail(b, error, "%s: %s", what, strerror((int)-error));
+}
+
+static void tell(struct build *b, const char *step, uint64_t done, uint64_t all)
+{
+	if (b->request->progress)
+		b->request->progress(b->request->context, step, done, all);
 }
 
 /* ---- memory ---- */
@@ -92,6 +99,7 @@ static long populate(struct build *b)
 	long error;
 
 	while ((left = pages - chunks_pages(&b->chunks)) > 0) {
+		tell(b, "memory", pages - left, pages);
 		while (left >> order == 0)
 			order--;
 		error = populate_some(b, order, left, &got);
@@ -134,6 +142,13 @@ void unpack_free(void *memory)
 	free(memory);
 }
 
+static void unpacked_some(void *context, size_t done)
+{
+	struct build *b = context;
+
+	tell(b, "unpacking the kernel", done, b->packed_size);
+}
+
 /*
  * A packed kernel is unpacked into the last pages of the domain's memory, which are the domain's anyway: dom0 has no
  * room for it. plan() makes sure that the start of day lies below them.
@@ -159,6 +174,9 @@ static long unpack_kernel(struct build *b, const void **data, size_t *size)
 	if (!b->unpacked)
 		return refused(b, error, "the domain's memory cannot be mapped");
 	b->unpacked_pages = count;
+	b->packed_size = packed.size;
+	packed.progress = unpacked_some;
+	packed.context = b;
 	problem = unpack(&packed, b->unpacked);
 	if (problem)
 		return fail(b, -EINVAL, "the kernel cannot be used: %s", problem);
@@ -217,6 +235,15 @@ static uint64_t layout_mfn(void *context, uint64_t pfn)
 	return chunks_mfn(&((struct build *)context)->chunks, pfn);
 }
 
+static void copy(struct build *b, const char *step, uint8_t *to, const uint8_t *from, size_t size)
+{
+	for (size_t at = 0, piece; at < size; at += piece) {
+		piece = size - at < PIECE ? size - at : PIECE;
+		tell(b, step, at, size);
+		memcpy(to + at, from + at, piece);
+	}
+}
+
 /* New memory holds zeros. */
 static void copy_segment(void *context, uint64_t offset, const void *src, size_t filesz,
 			 size_t memsz)
@@ -224,7 +251,7 @@ static void copy_segment(void *context, uint64_t offset, const void *src, size_t
 	struct build *b = context;
 	uint64_t to = b->elf.virt_start - b->layout.base + offset;
 
-	memcpy(b->window + to - (b->first << PAGE_SHIFT), src, filesz);
+	copy(b, "copying the kernel", b->window + to - (b->first << PAGE_SHIFT), src, filesz);
 }
 
 static void write_p2m(struct build *b)
@@ -261,7 +288,8 @@ static long fill_memory(struct build *b, uint64_t shared_info_mfn)
 		return refused(b, error, "the domain's memory cannot be mapped");
 	elf_load(&b->elf, copy_segment, b);
 	if (l->ramdisk_size)
-		memcpy(page(b, l->ramdisk_pfn), b->request->ramdisk, l->ramdisk_size);
+		copy(b, "copying the ramdisk", page(b, l->ramdisk_pfn), b->request->ramdisk,
+		     l->ramdisk_size);
 	write_p2m(b);
 	layout_build_tables(l, &memory);
 	write_start_info(b, shared_info_mfn);

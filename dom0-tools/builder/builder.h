@@ -22,6 +22,9 @@ struct builder_request {
 	uint64_t max_pages; /* for its memory map; at least pages */
 	domid_t store_domid, console_domid;
 	evtchn_port_t store_port, console_port; /* of the domain: control_alloc_unbound */
+	/* Told at the start of each step and now and then within it how far it is. NULL: nobody wants to know. */
+	void (*progress)(void *context, const char *step, uint64_t done, uint64_t all);
+	void *context;
 };
 
 struct builder_result {

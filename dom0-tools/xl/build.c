@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "xl/build.h"
 #include <stdio.h>
+#include <unistd.h>
 #include "builder/builder.h"
 #include "files/files.h"
+#include "xl/progress.h"
 #include "xl/toolstack.h"
 
 static bool find(const char *what, const char *path, const void **data, size_t *size,
@@ -14,6 +16,11 @@ static bool find(const char *what, const char *path, const void **data, size_t *
 		report_error(report, NULL, 0, "the %s `%s' cannot be read: %s", what, path,
 			     error_text(error));
 	return !error;
+}
+
+static void tell(void *context, const char *step, uint64_t done, uint64_t all)
+{
+	progress_step(context, step, done, all);
 }
 
 bool build_domain(const struct domain_config *config, domid_t domid, bool progress,
@@ -28,7 +35,9 @@ bool build_domain(const struct domain_config *config, domid_t domid, bool progre
 	    .console_port = channels->console_port,
 	};
 	struct builder_result result;
-	char problem[200];
+	struct progress shown;
+	char problem[200], what[32];
+	long error;
 
 	if (!find("kernel", config->kernel, &request.kernel, &request.kernel_size, report))
 		return false;
@@ -39,7 +48,13 @@ bool build_domain(const struct domain_config *config, domid_t domid, bool progre
 		printf("Building domain %u from %s\n", domid, config->kernel);
 		fflush(stdout);
 	}
-	if (builder_build(&request, &result, problem, sizeof(problem))) {
+	snprintf(what, sizeof(what), "Domain %u", domid);
+	progress_begin(&shown, progress && isatty(STDOUT_FILENO) ? stdout : NULL, what);
+	request.progress = tell;
+	request.context = &shown;
+	error = builder_build(&request, &result, problem, sizeof(problem));
+	progress_end(&shown);
+	if (error) {
 		report_error(report, NULL, 0, "%s: %s", config->kernel, problem);
 		return false;
 	}

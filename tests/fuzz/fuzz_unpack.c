@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 // sources: loader/unpack.c
-// flags: -isystem $(THIRD_PARTY)/7zip/C
+// flags: -isystem $(THIRD_PARTY)/7zip/C -DPIECE=100
 // libs: -lz -llzma -llz4 -lzstd
 // runs: 3000
 /* Compressed kernels: whatever the file holds, it is refused or unpacks to the size that it claims. */

@@ -61,6 +61,8 @@ def test_debian(machine, tmp_path):
         dom0.xl("destroy example")
         free = dom0.free_kib()
         m.send("xl create -c debian\r")
+        # Unpacking takes long enough to be shown on the way, and nothing of that stays.
+        m.expect(r"Domain \d+: unpacking the kernel, \d+ %\r\x1b\[K")
         m.expect("Linux version 6.1")
         dom0.leave()
         dom0.xl("create example name=second")

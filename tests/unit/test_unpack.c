@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 // sources: loader/unpack.c
-// flags: -isystem $(THIRD_PARTY)/7zip/C
+// flags: -isystem $(THIRD_PARTY)/7zip/C -DPIECE=1000
 // libs: -lz -llzma -llz4 -lzstd
 /* Compressed kernels: right ones unpack, damaged ones are refused, and memory balances in both cases. */
 #include "unit.h"
@@ -9,6 +9,8 @@
 
 static long allocated;
 static long fail_after = -1;
+static size_t told, told_of;
+static unsigned int tellings;
 
 static bool failing(void)
 {
@@ -30,6 +32,17 @@ void unpack_free(void *p)
 	free(p);
 }
 
+/* Short of the end, which the caller sees. Never back, but for files of several blocks, which are begun anew. */
+static void progress(void *context, size_t done)
+{
+	const struct packed *packed = context;
+
+	assert_true((done >= told || done == 0) && done < packed->size);
+	told = done;
+	told_of = packed->size;
+	tellings++;
+}
+
 /* All of it, as a caller does: *out is NULL, and nothing is wrong, when the data are not packed. */
 static const char *unpack_kernel(const void *data, size_t size, void **out, size_t *out_size)
 {
@@ -42,6 +55,9 @@ static const char *unpack_kernel(const void *data, size_t size, void **out, size
 		return error;
 	*out = malloc(packed.unpacked);
 	assert_non_null(*out);
+	packed.progress = progress;
+	packed.context = &packed;
+	told = tellings = 0;
 	error = unpack(&packed, *out);
 	if (error)
 		free(*out);
@@ -88,6 +104,21 @@ static void test_right(void **state)
 	}
 	file_size = pack(PACK_GZIP, plain, sizeof(plain), file, sizeof(file));
 	assert_null(unpack_file(file_size));
+}
+
+/* A piece at a time; LZ4's are its blocks, of which there is one here, and Zstandard says nothing. */
+static void test_progress(void **state)
+{
+	for (unsigned int f = 0; f < PACKERS; f++) {
+		file_size = make_bzimage(f, plain, sizeof(plain), file, sizeof(file));
+		assert_null(unpack_file(file_size));
+		if (f == PACK_GZIP || f == PACK_XZ) {
+			assert_int_equal(tellings, (told_of + 999) / 1000);
+			assert_true(tellings > 3);
+		} else {
+			assert_int_equal(tellings, f == PACK_LZ4);
+		}
+	}
 }
 
 /* Files of several blocks, as xz makes with several threads; each kind of checksum, and damage that only it shows. */
@@ -222,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_right, setup),
+	    cmocka_unit_test_setup(test_progress, setup),
 	    cmocka_unit_test_setup(test_xz_blocks, setup),
 	    cmocka_unit_test_setup(test_plain, setup),
 	    cmocka_unit_test_setup(test_cut, setup),
