@@ -4,6 +4,7 @@
 #include "control/control.h"
 #include "xl/xl.h"
 #include "files/commands.h"
+#include "net/network.h"
 #include "pci/commands.h"
 #include "store/commands.h"
 #include <errno.h>
@@ -368,6 +369,10 @@ static int run_reboot(int argc, char **argv)
 }
 
 const struct command commands[] = {
+    {"bridges", "[--json]", "networks: bridges, their ports and addresses",
+     "bridges add NAME, bridges remove NAME, bridges uplink NAME CARD|none change them until the\n"
+     "machine's end; /etc/xl/bridges has them from the start (docs/xl.md).",
+     run_bridges, 3},
     {"cat", "FILE...", "print files", NULL, run_cat, LINE_SIZE},
     {"clear", "", "clear the screen", NULL, run_clear, 0},
     {"console-log", "[DOMAIN|hypervisor]", "what a domain has printed, also after its end",

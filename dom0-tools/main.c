@@ -3,6 +3,7 @@
 #include "shell.h"
 #include "console/console.h"
 #include "files/files.h"
+#include "net/network.h"
 #include "pci/pci.h"
 #include "store/store.h"
 #include "xl/toolstack.h"
@@ -42,6 +43,7 @@ int main(int argc, char **argv)
 	printf("Cerne dom0\n");
 	show_info();
 	files_start();
+	network_start();
 	start_devices();
 	start_services();
 	printf("Type `help` for the commands.\n");

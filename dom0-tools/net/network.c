@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+#include "net/network.h"
+#include "files/files.h"
+#include "net/internal.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <guest/thread.h>
+
+#define CONFIG "/etc/xl/bridges"
+#define LINE   128
+
+/* An uplink brings the broadcasts of a whole network. */
+#define STORM_UPLINK	 20000
+#define ADDRESSES_UPLINK 1024
+
+static struct mutex lock; /* of all below, and of who makes and removes bridges */
+static struct net_port *cards[NETWORK_CARDS];
+static unsigned int card_count;
+
+struct net_port *network_card(unsigned int number)
+{
+	return number < card_count ? cards[number] : NULL;
+}
+
+static struct net_port *find_card(const char *name)
+{
+	for (unsigned int i = 0; i < card_count; i++)
+		if (strcmp(cards[i]->name, name) == 0)
+			return cards[i];
+	return NULL;
+}
+
+static long attach_card(struct bridge *bridge, struct net_port *card)
+{
+	const struct bridge_options options = {
+	    .trunk = true, .storm = STORM_UPLINK, .addresses = ADDRESSES_UPLINK};
+
+	return bridge_attach(bridge, card, &options);
+}
+
+/* A card that is an uplink goes there when both are there, whichever comes first. */
+static long connect_card(struct net_port *card)
+{
+	for (struct bridge *bridge = bridges; bridge; bridge = bridge->next)
+		if (strcmp(bridge->uplink, card->name) == 0)
+			return attach_card(bridge, card);
+	return 0;
+}
+
+long network_add_card(struct net_port *port)
+{
+	long error;
+
+	mutex_lock(&lock);
+	if (card_count == NETWORK_CARDS) {
+		mutex_unlock(&lock);
+		return -ENOSPC;
+	}
+	snprintf(port->name, sizeof(port->name), "net%u", card_count);
+	cards[card_count++] = port;
+	error = connect_card(port);
+	if (error)
+		printf("%s: not on its bridge: %s\n", port->name, strerror((int)-error));
+	mutex_unlock(&lock);
+	return 0;
+}
+
+long network_create_bridge(const char *name, const char *uplink, bool antispoof, uint32_t storm)
+{
+	struct bridge *bridge;
+	long error;
+
+	if (strlen(uplink) >= NET_PORT_NAME)
+		return -EINVAL;
+	mutex_lock(&lock);
+	error = bridge_create(name, &bridge);
+	if (!error) {
+		strcpy(bridge->uplink, uplink);
+		bridge->antispoof = antispoof;
+		bridge->storm = storm;
+		if (find_card(uplink))
+			error = attach_card(bridge, find_card(uplink));
+	}
+	mutex_unlock(&lock);
+	return error;
+}
+
+long network_remove_bridge(const char *name)
+{
+	struct bridge *bridge;
+	struct net_port *card;
+	long error = -ENOENT;
+
+	mutex_lock(&lock);
+	bridge = bridge_find(name);
+	if (bridge) {
+		card = find_card(bridge->uplink);
+		error = bridge_is_used(bridge, card) ? -EBUSY : 0;
+		if (!error && card && bridge_of(card) == bridge)
+			bridge_detach(card);
+		if (!error)
+			error = bridge_destroy(bridge);
+	}
+	mutex_unlock(&lock);
+	return error;
+}
+
+long network_set_uplink(const char *name, const char *uplink)
+{
+	struct bridge *bridge;
+	struct net_port *card, *old;
+	long error = 0;
+
+	mutex_lock(&lock);
+	bridge = bridge_find(name);
+	card = find_card(uplink);
+	if (!bridge || (!card && uplink[0])) {
+		mutex_unlock(&lock);
+		return bridge ? -ENODEV : -ENOENT;
+	}
+	old = find_card(bridge->uplink);
+	if (card && card != old && bridge_of(card)) {
+		error = -EBUSY;
+	} else if (card != old) {
+		if (old)
+			bridge_detach(old);
+		strcpy(bridge->uplink, uplink);
+		if (card)
+			error = attach_card(bridge, card);
+	}
+	mutex_unlock(&lock);
+	return error;
+}
+
+long network_attach_guest(struct net_port *port, const char *bridge_text, const char *ips)
+{
+	struct bridge_options options = {0};
+	char name[BRIDGE_NAME];
+	struct bridge *bridge;
+	long error = bridge_parse(bridge_text, name, &options);
+
+	if (!error)
+		error = bridge_parse_ips(ips, &options);
+	if (error)
+		return error;
+	mutex_lock(&lock);
+	bridge = bridge_find(name);
+	if (bridge) {
+		options.strict = bridge->antispoof;
+		options.storm = bridge->storm;
+		error = bridge_attach(bridge, port, &options);
+	} else {
+		error = -ENOENT;
+	}
+	mutex_unlock(&lock);
+	return error;
+}
+
+/* The file */
+
+struct config_line {
+	char name[LINE];
+	const char *uplink;
+	bool antispoof;
+	uint32_t storm;
+};
+
+static bool parse_word(struct config_line *line, char *word)
+{
+	char *value = strchr(word, '='), *end;
+	unsigned long storm;
+
+	if (!value)
+		return false;
+	*value++ = 0;
+	if (strcmp(word, "uplink") == 0) {
+		line->uplink = strcmp(value, "none") == 0 ? "" : value;
+		return true;
+	}
+	if (strcmp(word, "antispoof") == 0) {
+		line->antispoof = strcmp(value, "on") == 0;
+		return line->antispoof || strcmp(value, "off") == 0;
+	}
+	if (strcmp(word, "storm") != 0)
+		return false;
+	storm = strtoul(value, &end, 10);
+	line->storm = (uint32_t)storm;
+	return value[0] >= '0' && value[0] <= '9' && !*end && storm <= 10000000;
+}
+
+static void read_line(char *text, unsigned int number)
+{
+	struct config_line line = {.uplink = "", .antispoof = true, .storm = BRIDGE_STORM_GUEST};
+	char *rest, *word, *shown;
+	long error;
+
+	text[strcspn(text, "#")] = 0;
+	word = strtok_r(text, " \t\r", &rest);
+	if (!word)
+		return;
+	strcpy(line.name, word);
+	while ((word = strtok_r(NULL, " \t\r", &rest)) != NULL) {
+		shown = strdup(word);
+		if (!parse_word(&line, word)) {
+			printf(CONFIG ":%u: '%s' is not understood; the line is left out\n", number,
+			       shown ? shown : word);
+			free(shown);
+			return;
+		}
+		free(shown);
+	}
+	error = network_create_bridge(line.name, line.uplink, line.antispoof, line.storm);
+	if (error)
+		printf(CONFIG ":%u: no bridge '%s': %s\n", number, line.name,
+		       error == -EEXIST ? "there is one of this name" : strerror((int)-error));
+}
+
+static void read_config(const char *text, size_t size)
+{
+	char line[LINE];
+	size_t length;
+
+	for (unsigned int number = 1; size; number++) {
+		const char *end = memchr(text, '\n', size);
+
+		length = end ? (size_t)(end - text) : size;
+		if (length < LINE) {
+			memcpy(line, text, length);
+			line[length] = 0;
+			read_line(line, number);
+		} else {
+			printf(CONFIG ":%u: the line is too long and left out\n", number);
+		}
+		length += end ? 1 : 0;
+		text += length;
+		size -= length;
+	}
+}
+
+void network_start(void)
+{
+	const void *text;
+	size_t size;
+	long error = files_map(CONFIG, &text, &size);
+
+	if (!error) {
+		read_config(text, size);
+		return;
+	}
+	error = network_create_bridge(BRIDGE_DEFAULT, "net0", true, BRIDGE_STORM_GUEST);
+	if (error)
+		printf("No bridge " BRIDGE_DEFAULT ": %s\n", strerror((int)-error));
+}
