@@ -303,6 +303,58 @@ const struct config_setting *config_find(const struct config *config, const char
 	return find(config, key);
 }
 
+/* The link to an item of a list, or to its end; NULL: it ends before. */
+static struct config_value **list_item(struct config_setting *setting, unsigned int index)
+{
+	struct config_value **link = &setting->value.items;
+
+	for (; index && *link; index--)
+		link = &(*link)->next;
+	return index ? NULL : link;
+}
+
+bool config_list_set(struct config *config, const char *key, unsigned int index, const char *text)
+{
+	struct config_setting *setting = find(config, key), **last = &config->settings;
+	struct config_value **link, *item;
+
+	if (!setting) {
+		setting = pool_alloc(&config->pool, sizeof(*setting));
+		if (!setting)
+			return false;
+		setting->key = pool_copy(&config->pool, key, strlen(key));
+		setting->file = "";
+		setting->value.kind = CONFIG_LIST;
+		if (!setting->key)
+			return false;
+		while (*last)
+			last = &(*last)->next;
+		*last = setting;
+	}
+	link = setting->value.kind == CONFIG_LIST ? list_item(setting, index) : NULL;
+	item = link ? pool_alloc(&config->pool, sizeof(*item)) : NULL;
+	if (!item)
+		return false;
+	*item = (struct config_value){.kind = CONFIG_STRING, .next = *link ? (*link)->next : NULL};
+	item->text = pool_copy(&config->pool, text, strlen(text));
+	if (!item->text)
+		return false;
+	*link = item;
+	return true;
+}
+
+bool config_list_remove(struct config *config, const char *key, unsigned int index)
+{
+	struct config_setting *setting = find(config, key);
+	struct config_value **link =
+	    setting && setting->value.kind == CONFIG_LIST ? list_item(setting, index) : NULL;
+
+	if (!link || !*link)
+		return false;
+	*link = (*link)->next;
+	return true;
+}
+
 static bool append(struct reader *r, struct config_setting *setting,
 		   const struct config_value *value)
 {

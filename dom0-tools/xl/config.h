@@ -64,6 +64,10 @@ bool config_parse_argument(struct config *config, const char *argument, struct r
 
 const struct config_setting *config_find(const struct config *config, const char *key);
 
+/* Make item `index` of a list that string; the one after the last is added. False: there is no such place, or no memory. */
+bool config_list_set(struct config *config, const char *key, unsigned int index, const char *text);
+bool config_list_remove(struct config *config, const char *key, unsigned int index);
+
 /* The settings as a text that parses to the same; NULL without memory. From config's pool. */
 char *config_print(struct config *config);
 

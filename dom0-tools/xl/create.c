@@ -8,6 +8,7 @@
 #include <public/errno.h>
 #include "control/control.h"
 #include "xl/build.h"
+#include "xl/device.h"
 #include "xl/layout.h"
 #include "xl/random.h"
 
@@ -155,6 +156,41 @@ static bool introduce(domid_t domid, const struct creation *creation,
 	return !error || refuse(report, error, "the store does not take the domain");
 }
 
+/* Back halves are ready before the guest's first instruction, as on Xen. */
+static bool attach_devices(const struct domain_config *config, domid_t domid, struct report *report)
+{
+	for (unsigned int i = 0; i < config->disk_count; i++)
+		if (!device_attach_disk(domid, &config->disks[i], report))
+			return false;
+	for (unsigned int i = 0; i < config->vif_count; i++)
+		if (!device_attach_vif(domid, &config->vifs[i], report))
+			return false;
+	return true;
+}
+
+/* MACs and numbers that interfaces have got are kept, so that they stay when the domain is started again. */
+static bool keep_vifs(struct domain_config *domain, struct config *config)
+{
+	const struct config_value *item;
+	const char *text;
+	char mac[MAC_TEXT];
+
+	device_make_macs(domain->uuid, domain->vifs, domain->vif_count);
+	for (unsigned int i = 0; i < domain->vif_count; i++) {
+		const struct vif_config *vif = &domain->vifs[i];
+
+		item = config_find(config, "vif")->value.items;
+		for (unsigned int n = 0; n < i; n++)
+			item = item->next;
+		mac_print(vif->mac, mac);
+		text = pool_printf(&config->pool, "mac=%s,devid=%u%s%s", mac, vif->devid,
+				   *item->text ? "," : "", item->text);
+		if (!text || !config_list_set(config, "vif", i, text))
+			return false;
+	}
+	return true;
+}
+
 bool creation_prepare(struct creation *creation, struct domain_config *domain,
 		      struct config *config)
 {
@@ -169,6 +205,8 @@ bool creation_prepare(struct creation *creation, struct domain_config *domain,
 		if (!config_parse_argument(config, setting, &report))
 			return false;
 	}
+	if (!keep_vifs(domain, config))
+		return false;
 	creation->config = domain;
 	creation->text = config_print(config);
 	return creation->text;
@@ -190,7 +228,7 @@ static bool fill(struct creation *creation, domid_t domid, struct report *report
 	if (!introduce(domid, creation, &channels, report))
 		return false;
 	creation->introduced = clock_now();
-	return true;
+	return attach_devices(config, domid, report);
 }
 
 bool domain_create(struct creation *creation, domid_t *domid, struct report *report)
@@ -223,6 +261,7 @@ long domain_end(domid_t domid)
 		error = control_destroy(domid);
 	if (error && error != -XEN_ESRCH)
 		return error;
+	device_end_all(domid);
 	layout_remove(domid, error ? NULL : (const uint8_t *)info.handle);
 	xs_release(toolstack_store, domid);
 	return error;

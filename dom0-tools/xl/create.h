@@ -21,7 +21,7 @@ struct creation {
 
 /*
  * The rest of a creation from a configuration that has been read: if that has no UUID it gets one, which it keeps. The
- * text is from config's pool. False without memory.
+ * text is from config's pool. Interfaces get their MACs. False without memory.
  */
 bool creation_prepare(struct creation *creation, struct domain_config *domain,
 		      struct config *config);

@@ -47,7 +47,7 @@ static char *trim(char *text)
 
 /* Network interfaces */
 
-static bool read_mac(const char *text, uint8_t mac[6])
+bool mac_parse(const char *text, uint8_t mac[6])
 {
 	for (unsigned int i = 0; i < 6; i++) {
 		char digits[3] = {text[0], text[0] ? text[1] : 0, 0};
@@ -58,6 +58,12 @@ static bool read_mac(const char *text, uint8_t mac[6])
 		text += 3;
 	}
 	return true;
+}
+
+void mac_print(const uint8_t mac[6], char text[MAC_TEXT])
+{
+	snprintf(text, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+		 mac[4], mac[5]);
 }
 
 /* The multiplier of a unit at *at, which moves past it; 0: no such unit. */
@@ -157,7 +163,7 @@ static bool vif_setting(struct vif_config *vif, const char *key, const char *val
 	}
 	if (!strcmp(key, "mac")) {
 		vif->has_mac = true;
-		return read_mac(value, vif->mac) ||
+		return mac_parse(value, vif->mac) ||
 		       wrong(
 			   error,
 			   "mac: expected six pairs of hexadecimal digits with colons, found `%.40s'",
@@ -172,6 +178,7 @@ static bool vif_setting(struct vif_config *vif, const char *key, const char *val
 		if (!read_number(value, 65535, &number))
 			return wrong(error, "devid: expected a number, found `%.40s'", value);
 		vif->devid = (unsigned int)number;
+		vif->has_devid = true;
 		return true;
 	}
 	if (!strcmp(key, "mtu")) {
@@ -210,6 +217,36 @@ bool vif_config_parse(struct vif_config *vif, const char *text, unsigned int dev
 	if (vif->type && strcmp(vif->type, "vif") != 0 && strcmp(vif->type, "ioemu") != 0)
 		return wrong(error, "type: expected `vif' or `ioemu', found `%.40s'", vif->type);
 	return true;
+}
+
+/* A domain that has back halves: there is this one. */
+static bool check_backend(const char *backend, struct device_error *error)
+{
+	return !backend || !strcmp(backend, "0") || !strcmp(backend, "Domain-0") ||
+	       wrong(error,
+		     "backend: devices are served by Domain-0 alone, not by `%.40s': there are no "
+		     "driver domains here",
+		     backend);
+}
+
+bool vif_config_check(const struct vif_config *vif, struct device_error *error)
+{
+	const char *script = vif->script;
+
+	if (vif->has_mac && vif->mac[0] & 1)
+		return wrong(error, "mac: an interface's own address cannot be a group's: its "
+				    "first byte must be even");
+	/* The usual one says what is done here anyway. */
+	if (script && strcmp(script, "vif-bridge") != 0 &&
+	    strcmp(script, "/etc/xen/scripts/vif-bridge") != 0)
+		return wrong(error,
+			     "script: there are no scripts here, `%.40s' cannot be run; name a "
+			     "bridge instead",
+			     script);
+	if (vif->gatewaydev)
+		return wrong(error, "gatewaydev: interfaces are bridged, not routed; name a bridge "
+				    "instead");
+	return check_backend(vif->backend, error);
 }
 
 /* Disks */
@@ -469,6 +506,31 @@ static bool finish_disk(struct disk_reader *r)
 	if (!disk->target && !disk->cdrom)
 		return wrong(r->error, "target is missing: what holds the disk's contents");
 	return true;
+}
+
+bool disk_config_check(const struct disk_config *disk, struct device_error *error)
+{
+	if (strcmp(disk->format, "raw") != 0)
+		return wrong(error,
+			     "format: %.20s is not supported, only raw; convert it with: qemu-img "
+			     "convert -O raw",
+			     disk->format);
+	if (disk->script)
+		return wrong(error,
+			     "script: there are no scripts here, `%.40s' cannot be run; name what "
+			     "holds the contents as target",
+			     disk->script);
+	if (!disk->target)
+		return wrong(error, "an empty drive cannot be filled later; leave it out, and use "
+				    "block-attach");
+	if (disk->backendtype && strcmp(disk->backendtype, "phy") != 0 &&
+	    strcmp(disk->backendtype, "qdisk") != 0)
+		return wrong(error, "backendtype: expected phy or nothing, found `%.40s'",
+			     disk->backendtype);
+	if (disk->specification && strcmp(disk->specification, "xen") != 0)
+		return wrong(error, "specification: expected xen, found `%.40s'",
+			     disk->specification);
+	return check_backend(disk->backend, error);
 }
 
 bool disk_config_parse(struct disk_config *disk, const char *text, struct pool *pool,

@@ -8,10 +8,15 @@
 #include <stdint.h>
 #include "xl/pool.h"
 
+enum device_kind { DEVICE_DISK, DEVICE_NETWORK, DEVICE_KINDS };
+
+/* Where an interface is that names no bridge. */
+#define VIF_BRIDGE "xenbr0"
+
 /* Strings are NULL where nothing was said. */
 struct vif_config {
 	unsigned int devid;
-	bool has_mac;
+	bool has_devid, has_mac;
 	uint8_t mac[6];
 	const char *bridge, *gatewaydev, *type, *model, *vifname, *script, *ip, *backend;
 	uint64_t rate_bytes; /* in each interval; 0: no limit */
@@ -39,6 +44,15 @@ bool vif_config_parse(struct vif_config *vif, const char *text, unsigned int dev
 		      struct pool *pool, struct device_error *error);
 bool disk_config_parse(struct disk_config *disk, const char *text, struct pool *pool,
 		       struct device_error *error);
+
+/* What this toolstack cannot do of what is specified rightly; false with the reason in *error. */
+bool vif_config_check(const struct vif_config *vif, struct device_error *error);
+bool disk_config_check(const struct disk_config *disk, struct device_error *error);
+
+/* "00:16:3e:01:02:03" */
+#define MAC_TEXT 18
+bool mac_parse(const char *text, uint8_t mac[6]);
+void mac_print(const uint8_t mac[6], char text[MAC_TEXT]);
 
 /* The number of a guest's disk by its name (xvda1, sdb, hdc, d3p2, 51712); false: it is no such name. */
 bool disk_number(const char *vdev, uint32_t *number);

@@ -336,52 +336,80 @@ static unsigned int list_length(const struct config_setting *setting)
 	return length;
 }
 
+static bool take_vif(struct taking *t, const struct config_value *item, struct device_error *error)
+{
+	struct domain_config *domain = t->domain;
+	struct vif_config *vif = &domain->vifs[domain->vif_count];
+
+	if (!vif_config_parse(vif, item->text, domain->vif_count, &domain->pool, error) ||
+	    !vif_config_check(vif, error))
+		return false;
+	for (unsigned int i = 0; i < domain->vif_count; i++)
+		if (domain->vifs[i].devid == vif->devid) {
+			snprintf(error->text, sizeof(error->text),
+				 "devid %u is that of another interface", vif->devid);
+			return false;
+		}
+	domain->vif_count++;
+	return true;
+}
+
+static bool take_disk(struct taking *t, const struct config_value *item, struct device_error *error)
+{
+	struct domain_config *domain = t->domain;
+	struct disk_config *disk = &domain->disks[domain->disk_count];
+
+	if (!disk_config_parse(disk, item->text, &domain->pool, error) ||
+	    !disk_config_check(disk, error))
+		return false;
+	for (unsigned int i = 0; i < domain->disk_count; i++)
+		if (domain->disks[i].number == disk->number) {
+			snprintf(error->text, sizeof(error->text), "%.40s is another disk already",
+				 disk->vdev);
+			return false;
+		}
+	domain->disk_count++;
+	return true;
+}
+
+/* Each item of a list of specifications. */
+static void take_devices(struct taking *t, const struct config_setting *setting,
+			 bool (*take)(struct taking *, const struct config_value *,
+				      struct device_error *))
+{
+	struct device_error error;
+
+	for (const struct config_value *item = setting->value.items; item; item = item->next)
+		if (item->kind != CONFIG_STRING)
+			report_error(t->report, setting->file, item->line,
+				     "%s: expected a string for each device", setting->key);
+		else if (!take(t, item, &error))
+			report_error(t->report, setting->file, item->line, "%s: %s", setting->key,
+				     error.text);
+}
+
 static void take_vifs(struct taking *t)
 {
 	const struct config_setting *setting = config_find(t->config, "vif");
 	struct domain_config *domain = t->domain;
-	struct device_error error;
 
 	if (!setting || !setting->value.items)
 		return;
 	domain->vifs = pool_alloc(&domain->pool, list_length(setting) * sizeof(*domain->vifs));
-	for (const struct config_value *item = setting->value.items; item && domain->vifs;
-	     item = item->next) {
-		if (item->kind != CONFIG_STRING)
-			report_error(t->report, setting->file, item->line,
-				     "vif: expected a string for each interface");
-		else if (!vif_config_parse(&domain->vifs[domain->vif_count], item->text,
-					   domain->vif_count, &domain->pool, &error))
-			report_error(t->report, setting->file, item->line, "vif: %s", error.text);
-		else
-			domain->vif_count++;
-	}
-	report_warning(t->report, setting->file, setting->line,
-		       "vif: network interfaces are not available yet, ignored");
+	if (domain->vifs)
+		take_devices(t, setting, take_vif);
 }
 
 static void take_disks(struct taking *t)
 {
 	const struct config_setting *setting = config_find(t->config, "disk");
 	struct domain_config *domain = t->domain;
-	struct device_error error;
 
 	if (!setting || !setting->value.items)
 		return;
 	domain->disks = pool_alloc(&domain->pool, list_length(setting) * sizeof(*domain->disks));
-	for (const struct config_value *item = setting->value.items; item && domain->disks;
-	     item = item->next) {
-		if (item->kind != CONFIG_STRING)
-			report_error(t->report, setting->file, item->line,
-				     "disk: expected a string for each disk");
-		else if (!disk_config_parse(&domain->disks[domain->disk_count], item->text,
-					    &domain->pool, &error))
-			report_error(t->report, setting->file, item->line, "disk: %s", error.text);
-		else
-			domain->disk_count++;
-	}
-	report_warning(t->report, setting->file, setting->line,
-		       "disk: disks are not available yet, ignored");
+	if (domain->disks)
+		take_devices(t, setting, take_disk);
 }
 
 bool domain_config_read(struct domain_config *domain, const struct config *config,

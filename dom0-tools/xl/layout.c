@@ -5,77 +5,15 @@
 #include <string.h>
 #include <sys/time.h>
 #include <public/errno.h>
-
-/* A transaction being filled: the first error stops it. */
-struct writer {
-	xs_transaction t;
-	domid_t domid;
-	char top[STORE_PATH / 2]; /* below which paths are relative */
-	long error;
-};
-
-static void path_of(const struct writer *w, const char *node, char *path)
-{
-	snprintf(path, STORE_PATH, "%s%s%s", w->top, *node ? "/" : "", node);
-}
-
-static void put(struct writer *w, const char *node, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void put(struct writer *w, const char *node, const char *format, ...)
-{
-	char path[STORE_PATH];
-	va_list arguments;
-
-	if (w->error)
-		return;
-	path_of(w, node, path);
-	va_start(arguments, format);
-	w->error = xs_vprintf(toolstack_store, w->t, path, format, arguments);
-	va_end(arguments);
-}
-
-/* Text that may be longer than a formatted value. */
-static void put_text(struct writer *w, const char *node, const char *text)
-{
-	char path[STORE_PATH];
-	long error;
-
-	if (w->error)
-		return;
-	path_of(w, node, path);
-	error = xs_write(toolstack_store, w->t, path, text, strlen(text));
-	w->error = error < 0 ? error : 0;
-}
-
-/* Entries made below a node get its rights, so they are set before those are made. */
-static void allow(struct writer *w, const char *node, const struct xs_permission *permissions,
-		  unsigned int count)
-{
-	char path[STORE_PATH];
-
-	if (w->error)
-		return;
-	path_of(w, node, path);
-	w->error = xs_set_permissions(toolstack_store, w->t, path, permissions, count);
-}
+#include "xl/writer.h"
 
 /* An entry that the domain may write: it is the owner. */
 static void put_own(struct writer *w, const char *node)
 {
 	const struct xs_permission own = {.domain = w->domid, .access = 'n'};
 
-	put(w, node, "%s", "");
-	allow(w, node, &own, 1);
-}
-
-static void put_top(struct writer *w)
-{
-	const struct xs_permission readable[] = {{.domain = 0, .access = 'n'},
-						 {.domain = w->domid, .access = 'r'}};
-
-	put(w, "", "%s", "");
-	allow(w, "", readable, 2);
+	writer_put(w, node, "%s", "");
+	writer_allow(w, node, &own, 1);
 }
 
 static void write_machine(struct writer *w, const struct domain_config *config)
@@ -84,11 +22,11 @@ static void write_machine(struct writer *w, const struct domain_config *config)
 
 	for (unsigned int vcpu = 0; vcpu < config->max_vcpus; vcpu++) {
 		snprintf(node, sizeof(node), "cpu/%u/availability", vcpu);
-		put(w, node, "%s", vcpu < config->vcpus ? "online" : "offline");
+		writer_put(w, node, "%s", vcpu < config->vcpus ? "online" : "offline");
 	}
-	put(w, "memory/static-max", "%llu", (unsigned long long)config->max_memory_kib);
-	put(w, "memory/target", "%llu", (unsigned long long)config->memory_kib);
-	put(w, "memory/videoram", "%d", 0);
+	writer_put(w, "memory/static-max", "%llu", (unsigned long long)config->max_memory_kib);
+	writer_put(w, "memory/target", "%llu", (unsigned long long)config->memory_kib);
+	writer_put(w, "memory/videoram", "%d", 0);
 }
 
 static void write_control(struct writer *w)
@@ -107,89 +45,80 @@ static void write_control(struct writer *w)
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		put_own(w, own[i]);
-	put(w, "control/platform-feature-multiprocessor-suspend", "%d", 1);
-	put(w, "control/platform-feature-xs_reset_watches", "%d", 1);
+	writer_put(w, "control/platform-feature-multiprocessor-suspend", "%d", 1);
+	writer_put(w, "control/platform-feature-xs_reset_watches", "%d", 1);
 }
 
 static void write_console(struct writer *w, const struct domain_channels *channels)
 {
-	put(w, "console/backend", "/local/domain/0/backend/console/%u/0", w->domid);
-	put(w, "console/backend-id", "%d", 0);
-	put(w, "console/limit", "%d", 1048576);
-	put(w, "console/type", "xenconsoled");
-	put(w, "console/output", "pty");
-	put(w, "console/tty", "%s", "");
-	put(w, "console/port", "%u", channels->console_port);
-	put(w, "console/ring-ref", "%lu", channels->console_mfn);
+	writer_put(w, "console/backend", "/local/domain/0/backend/console/%u/0", w->domid);
+	writer_put(w, "console/backend-id", "%d", 0);
+	writer_put(w, "console/limit", "%d", 1048576);
+	writer_put(w, "console/type", "xenconsoled");
+	writer_put(w, "console/output", "pty");
+	writer_put(w, "console/tty", "%s", "");
+	writer_put(w, "console/port", "%u", channels->console_port);
+	writer_put(w, "console/ring-ref", "%lu", channels->console_mfn);
 }
 
 static void write_domain(struct writer *w, const char *uuid, const struct creation *creation,
 			 const struct domain_channels *channels)
 {
-	snprintf(w->top, sizeof(w->top), "/local/domain/%u", w->domid);
-	put_top(w);
-	put(w, "vm", "/vm/%s", uuid);
-	put(w, "name", "%s", creation->config->name);
-	put(w, "domid", "%u", w->domid);
+	writer_top(w, "/local/domain/%u", w->domid);
+	writer_make_top(w, 0, w->domid);
+	writer_put(w, "vm", "/vm/%s", uuid);
+	writer_put(w, "name", "%s", creation->config->name);
+	writer_put(w, "domid", "%u", w->domid);
 	write_machine(w, creation->config);
 	write_control(w);
-	put(w, "store/port", "%u", channels->store_port);
-	put(w, "store/ring-ref", "%lu", channels->store_mfn);
+	writer_put(w, "store/port", "%u", channels->store_port);
+	writer_put(w, "store/ring-ref", "%lu", channels->store_mfn);
 	write_console(w, channels);
 }
 
 /* The other half of the console, and what is the toolstack's alone. */
 static void write_private(struct writer *w, const char *uuid, const struct creation *creation)
 {
-	const struct xs_permission readable[] = {{.domain = 0, .access = 'n'},
-						 {.domain = w->domid, .access = 'r'}};
 	const struct domain_config *config = creation->config;
 	struct timeval now;
 
-	snprintf(w->top, sizeof(w->top), "/local/domain/0/backend/console/%u/0", w->domid);
-	put(w, "", "%s", "");
-	allow(w, "", readable, 2);
-	put(w, "frontend", "/local/domain/%u/console", w->domid);
-	put(w, "frontend-id", "%u", w->domid);
-	put(w, "online", "%d", 1);
-	put(w, "state", "%d", 1);
-	put(w, "protocol", "vt100");
+	writer_top(w, "/local/domain/0/backend/console/%u/0", w->domid);
+	writer_make_top(w, 0, w->domid);
+	writer_put(w, "frontend", "/local/domain/%u/console", w->domid);
+	writer_put(w, "frontend-id", "%u", w->domid);
+	writer_put(w, "online", "%d", 1);
+	writer_put(w, "state", "%d", 1);
+	writer_put(w, "protocol", "vt100");
 
 	gettimeofday(&now, NULL);
-	snprintf(w->top, sizeof(w->top), "/vm/%s", uuid);
-	put(w, "uuid", "%s", uuid);
-	put(w, "name", "%s", config->name);
-	put(w, "start_time", "%llu.%02u", (unsigned long long)now.tv_sec,
-	    (unsigned int)(now.tv_usec / 10000));
-	put(w, "image/ostype", "linux");
-	put_text(w, "image/kernel", config->kernel);
-	put_text(w, "image/ramdisk", config->ramdisk ? config->ramdisk : "");
-	put_text(w, "image/cmdline", config->cmdline);
+	writer_top(w, "/vm/%s", uuid);
+	writer_put(w, "uuid", "%s", uuid);
+	writer_put(w, "name", "%s", config->name);
+	writer_put(w, "start_time", "%llu.%02u", (unsigned long long)now.tv_sec,
+		   (unsigned int)(now.tv_usec / 10000));
+	writer_put(w, "image/ostype", "linux");
+	writer_text(w, "image/kernel", config->kernel);
+	writer_text(w, "image/ramdisk", config->ramdisk ? config->ramdisk : "");
+	writer_text(w, "image/cmdline", config->cmdline);
 
-	snprintf(w->top, sizeof(w->top), "/libxl/%u", w->domid);
-	put(w, "type", "pv");
-	put(w, "watched", "%d", !creation->unwatched);
+	writer_top(w, "/libxl/%u", w->domid);
+	writer_put(w, "type", "pv");
+	writer_put(w, "watched", "%d", !creation->unwatched);
 }
 
 long layout_write(domid_t domid, const struct creation *creation,
 		  const struct domain_channels *channels)
 {
-	struct writer w = {.domid = domid};
+	struct writer w;
 	char text[UUID_TEXT];
-	long error;
 
 	uuid_print(creation->config->uuid, text);
 	do {
-		w.error = xs_transaction_start(toolstack_store, &w.t);
-		if (w.error)
-			return w.error;
+		writer_begin(&w, domid);
 		write_domain(&w, text, creation, channels);
 		write_private(&w, text, creation);
-		error = xs_transaction_end(toolstack_store, w.t, !w.error);
-	} while (!w.error && error == -XEN_EAGAIN);
-	if (!w.error && !error)
-		error = saved_config_write(domid, creation->text);
-	return w.error ? w.error : error;
+	} while (writer_end(&w));
+	return w.error ? w.error : saved_config_write(domid, creation->text);
 }
 
 static void remove_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -207,10 +136,12 @@ static void remove_path(const char *format, ...)
 
 void layout_remove(domid_t domid, const uint8_t *uuid)
 {
+	static const char *const kinds[] = {"console", "vbd", "vif"};
 	char text[UUID_TEXT];
 
 	remove_path("/local/domain/%u", domid);
-	remove_path("/local/domain/0/backend/console/%u", domid);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		remove_path("/local/domain/0/backend/%s/%u", kinds[i], domid);
 	remove_path("/libxl/%u", domid);
 	if (uuid) {
 		uuid_print(uuid, text);
@@ -235,7 +166,7 @@ long layout_write_dom0(void)
 {
 	struct writer w = {.domid = 0, .top = "/local/domain/0"};
 
-	put(&w, "name", "Domain-0");
-	put(&w, "domid", "%d", 0);
+	writer_put(&w, "name", "Domain-0");
+	writer_put(&w, "domid", "%d", 0);
 	return w.error;
 }

@@ -70,8 +70,8 @@ static void start(const char *path)
 
 	if (config_load(&config, path, true, &report)) {
 		right = domain_config_read(&domain, &config, &report);
-		right = right && creation_prepare(&creation, &domain, &config);
 		mutex_lock(&toolstack_lock);
+		right = right && creation_prepare(&creation, &domain, &config);
 		right =
 		    right && domain_create(&creation, &domid, &report) && !control_unpause(domid);
 		mutex_unlock(&toolstack_lock);

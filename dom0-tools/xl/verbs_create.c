@@ -107,10 +107,11 @@ static int create(struct domain_config *domain, struct config *config,
 	bool right;
 	long error;
 
-	if (!creation_prepare(&creation, domain, config))
-		return failed("out of memory");
 	mutex_lock(&toolstack_lock);
-	right = domain_create(&creation, &domid, &report);
+	if (creation_prepare(&creation, domain, config))
+		right = domain_create(&creation, &domid, &report);
+	else
+		right = failed("out of memory") == XL_OK;
 	mutex_unlock(&toolstack_lock);
 	if (!right)
 		return XL_FAILED;

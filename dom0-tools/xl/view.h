@@ -93,6 +93,27 @@ struct top_view {
 void view_top(FILE *to, const struct top_view *top, const char *end);
 void view_top_json(FILE *to, const struct top_view *top);
 
+/* A domain's disk or network interface. Numbers are -1 where the halves have not published any. */
+struct device_view {
+	enum device_kind kind;
+	unsigned int number, domid, backend_id;
+	char name[MAC_TEXT];   /* xvda, or the MAC */
+	char target[256];      /* a disk's contents, or the bridge */
+	char sectors[24];      /* of a disk, in decimal; empty: not known yet */
+	char back[128];	       /* the back half's directory */
+	int state, port, ring; /* ring: of the interface's output */
+	int ring_rx;	       /* of its input */
+	bool read_only;
+};
+
+void view_device_header(FILE *to, enum device_kind kind);
+void view_device(FILE *to, const struct device_view *device);
+void view_device_json(struct json *json, const struct device_view *device);
+
+/* As elements of `xl list -l`'s disks and nics. */
+void view_disk_config_json(struct json *json, const struct disk_config *disk);
+void view_vif_config_json(struct json *json, const struct vif_config *vif);
+
 /* "poweroff", "reboot", "suspend", "crash", "watchdog", "soft_reset"; "unknown" */
 const char *view_reason(unsigned int reason);
 

@@ -67,56 +67,55 @@ static void build_info(struct json *json, const struct domain_config *config)
 	json_end(json);
 }
 
-static void disks(struct json *json, const struct domain_config *config)
+void view_disk_config_json(struct json *json, const struct disk_config *disk)
 {
-	json_array(json, "disks");
-	for (unsigned int i = 0; i < config->disk_count; i++) {
-		const struct disk_config *disk = &config->disks[i];
-
-		json_object(json, NULL);
-		json_string(json, "pdev_path", disk->target);
-		json_string(json, "vdev", disk->vdev);
-		json_string(json, "format", disk->format);
-		json_string(json, "backend", disk->backendtype);
-		json_string(json, "backend_domname", disk->backend);
-		json_string(json, "script", disk->script);
-		json_unsigned(json, "readwrite", !disk->read_only);
-		json_unsigned(json, "is_cdrom", disk->cdrom);
-		json_string(json, "direct_io_safe", word(disk->direct_io_safe));
-		json_string(json, "discard_enable", word(disk->discard));
-		json_string(json, "trusted", word(disk->trusted));
-		json_end(json);
-	}
+	json_object(json, NULL);
+	json_string(json, "pdev_path", disk->target);
+	json_string(json, "vdev", disk->vdev);
+	json_string(json, "format", disk->format);
+	json_string(json, "backend", disk->backendtype);
+	json_string(json, "backend_domname", disk->backend);
+	json_string(json, "script", disk->script);
+	json_unsigned(json, "readwrite", !disk->read_only);
+	json_unsigned(json, "is_cdrom", disk->cdrom);
+	json_string(json, "direct_io_safe", word(disk->direct_io_safe));
+	json_string(json, "discard_enable", word(disk->discard));
+	json_string(json, "trusted", word(disk->trusted));
 	json_end(json);
 }
 
-static void nics(struct json *json, const struct domain_config *config)
+void view_vif_config_json(struct json *json, const struct vif_config *vif)
 {
-	char mac[18];
+	char mac[MAC_TEXT];
 
+	mac_print(vif->mac, mac);
+	json_object(json, NULL);
+	json_unsigned(json, "devid", vif->devid);
+	json_string(json, "mac", vif->has_mac ? mac : NULL);
+	json_string(json, "bridge", vif->bridge);
+	json_string(json, "gatewaydev", vif->gatewaydev);
+	json_string(json, "ifname", vif->vifname);
+	json_string(json, "ip", vif->ip);
+	json_string(json, "script", vif->script);
+	json_string(json, "model", vif->model);
+	json_string(json, "nictype", vif->type);
+	json_string(json, "backend_domname", vif->backend);
+	json_unsigned(json, "mtu", vif->mtu);
+	json_unsigned(json, "rate_bytes_per_interval", vif->rate_bytes);
+	json_unsigned(json, "rate_interval_usecs", vif->rate_interval_us);
+	json_string(json, "trusted", word(vif->trusted));
+	json_end(json);
+}
+
+static void devices(struct json *json, const struct domain_config *config)
+{
+	json_array(json, "disks");
+	for (unsigned int i = 0; i < config->disk_count; i++)
+		view_disk_config_json(json, &config->disks[i]);
+	json_end(json);
 	json_array(json, "nics");
-	for (unsigned int i = 0; i < config->vif_count; i++) {
-		const struct vif_config *vif = &config->vifs[i];
-
-		snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", vif->mac[0],
-			 vif->mac[1], vif->mac[2], vif->mac[3], vif->mac[4], vif->mac[5]);
-		json_object(json, NULL);
-		json_unsigned(json, "devid", vif->devid);
-		json_string(json, "mac", vif->has_mac ? mac : NULL);
-		json_string(json, "bridge", vif->bridge);
-		json_string(json, "gatewaydev", vif->gatewaydev);
-		json_string(json, "ifname", vif->vifname);
-		json_string(json, "ip", vif->ip);
-		json_string(json, "script", vif->script);
-		json_string(json, "model", vif->model);
-		json_string(json, "nictype", vif->type);
-		json_string(json, "backend_domname", vif->backend);
-		json_unsigned(json, "mtu", vif->mtu);
-		json_unsigned(json, "rate_bytes_per_interval", vif->rate_bytes);
-		json_unsigned(json, "rate_interval_usecs", vif->rate_interval_us);
-		json_string(json, "trusted", word(vif->trusted));
-		json_end(json);
-	}
+	for (unsigned int i = 0; i < config->vif_count; i++)
+		view_vif_config_json(json, &config->vifs[i]);
 	json_end(json);
 }
 
@@ -141,8 +140,7 @@ void view_long_json(struct json *json, const struct domain_view *domain,
 	create_info(json, domain);
 	if (config) {
 		build_info(json, config);
-		disks(json, config);
-		nics(json, config);
+		devices(json, config);
 		for (unsigned int end = 0; end < DOMAIN_ENDS; end++)
 			action(json, config, end);
 	} else {

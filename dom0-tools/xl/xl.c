@@ -11,6 +11,17 @@ bool xl_verbose, xl_dry_run;
 static const struct verb *current;
 
 const struct verb xl_verbs[] = {
+    {"block-attach", "DOMAIN DISK...", "give a domain another disk",
+     "DISK: as in a configuration (docs/xl.md), in one word or several: target=/images/a.img vdev=xvdb",
+     verb_block_attach, VERB_DEVICE},
+    {"block-detach", "[--force] DOMAIN DISK", "take a disk from a domain",
+     "  --force  at once, though the domain may be using it\n"
+     "DISK: its name there (xvdb) or its number.",
+     verb_block_detach, VERB_DEVICE},
+    {"block-list", "DOMAIN...", "list domains' disks", "  --json  as JSON", verb_block_list,
+     VERB_DEVICE},
+    {"cd-eject", "DOMAIN DISK", "for HVM domains: not here", NULL, verb_cd, VERB_DEVICE},
+    {"cd-insert", "DOMAIN DISK TARGET", "for HVM domains: not here", NULL, verb_cd, VERB_DEVICE},
     {"config-update", "DOMAIN [CONFIGFILE] [KEY=VALUE...]",
      "change the configuration that a domain will restart with",
      "  -f, --defconfig=FILE  the configuration, if it is not the second argument",
@@ -59,6 +70,13 @@ const struct verb xl_verbs[] = {
      "MEMORY: KiB, or a number with one of t g m k b", verb_mem_max, VERB_DOMAIN},
     {"mem-set", "DOMAIN MEMORY", "ask a domain to use so much memory",
      "MEMORY: KiB, or a number with one of t g m k b", verb_mem_set, VERB_DOMAIN},
+    {"network-attach", "DOMAIN [KEY=VALUE...]", "give a domain another network interface",
+     "KEY=VALUE: as in a configuration (docs/xl.md): bridge=xenbr1 mac=00:16:3e:01:02:03",
+     verb_network_attach, VERB_DEVICE},
+    {"network-detach", "[--force] DOMAIN NUMBER|MAC", "take a network interface from a domain",
+     "  --force  at once, though the domain may be using it", verb_network_detach, VERB_DEVICE},
+    {"network-list", "DOMAIN...", "list domains' network interfaces", "  --json  as JSON",
+     verb_network_list, VERB_DEVICE},
     {"pause", "DOMAIN", "stop a domain's CPUs", NULL, verb_pause, VERB_COMMON},
     {"reboot", "[-a | DOMAIN] [-w] [-F]", "ask a domain to restart",
      "  -a, --all   all domains but this one\n"
@@ -171,6 +189,8 @@ static void show_all(bool full)
 	}
 	printf("xl full list of subcommands:\n\nDomains:\n");
 	show_group(VERB_DOMAIN, true);
+	printf("\nDisks and networks of domains:\n");
+	show_group(VERB_DEVICE, false);
 	printf("\nThe host:\n");
 	show_group(VERB_HOST, false);
 	printf("\nThe scheduler:\n");

@@ -16,7 +16,7 @@ struct verb {
 	const char *name, *arguments, *summary;
 	const char *options; /* lines of its own help, or NULL */
 	int (*run)(int argc, char **argv);
-	enum { VERB_COMMON, VERB_DOMAIN, VERB_HOST, VERB_SCHEDULER } group;
+	enum { VERB_COMMON, VERB_DOMAIN, VERB_DEVICE, VERB_HOST, VERB_SCHEDULER } group;
 };
 
 /* Sorted by name; ends with a name of NULL. */
@@ -47,6 +47,10 @@ bool find_domain(const char *who, struct domain_view *view);
 /* One that prints to stderr. */
 struct report report_to_stderr(void);
 
+int verb_block_attach(int argc, char **argv);
+int verb_block_detach(int argc, char **argv);
+int verb_block_list(int argc, char **argv);
+int verb_cd(int argc, char **argv);
 int verb_config_update(int argc, char **argv);
 int verb_console(int argc, char **argv);
 int verb_create(int argc, char **argv);
@@ -61,6 +65,9 @@ int verb_info(int argc, char **argv);
 int verb_list(int argc, char **argv);
 int verb_mem_max(int argc, char **argv);
 int verb_mem_set(int argc, char **argv);
+int verb_network_attach(int argc, char **argv);
+int verb_network_detach(int argc, char **argv);
+int verb_network_list(int argc, char **argv);
 int verb_pause(int argc, char **argv);
 int verb_reboot(int argc, char **argv);
 int verb_rename(int argc, char **argv);

@@ -30,6 +30,22 @@ static void take_keys(const struct config *config)
 	domain_config_free(&domain);
 }
 
+/* The lists that devices' specifications stand in, changed, are still what can be printed and read. */
+static void try_edits(struct config *config)
+{
+	struct report report = {.say = say};
+	struct config again = {0};
+	char *text;
+
+	config_list_set(config, "disk", 0, "x");
+	config_list_set(config, "disk", 1, "y'\"\\");
+	config_list_remove(config, "disk", 0);
+	text = config_print(config);
+	if (!config_parse(&again, "f", text, strlen(text), &report))
+		abort();
+	config_free(&again);
+}
+
 static void try_text(const char *text, size_t size)
 {
 	struct report report = {.say = say};
@@ -46,11 +62,47 @@ static void try_text(const char *text, size_t size)
 		if (strcmp(first, second))
 			abort();
 		take_keys(&config);
+		try_edits(&config);
 	} else if (report.errors != 1) {
 		abort();
 	}
 	config_free(&config);
 	config_free(&again);
+}
+
+/* One of a specification's parts is what was said, or a default. */
+static void try_device(const char *text)
+{
+	struct device_error error;
+	struct pool pool = {0};
+	struct disk_config disk;
+	struct vif_config vif;
+	char mac[MAC_TEXT];
+	uint8_t again[6];
+
+	error.text[0] = 0;
+	if (disk_config_parse(&disk, text, &pool, &error)) {
+		if (!disk.vdev || !*disk.vdev || !disk.format || disk.number > 0x1fffffff ||
+		    (!disk.target && !disk.cdrom))
+			abort();
+		if (disk_config_check(&disk, &error) && (!disk.target || disk.script))
+			abort();
+	} else if (!error.text[0] && !pool.failed) {
+		abort();
+	}
+	error.text[0] = 0;
+	if (vif_config_parse(&vif, text, 3, &pool, &error)) {
+		if (vif.devid > 65535 || (vif.mtu && vif.mtu < 68) ||
+		    (vif.rate_interval_us != 0) != (vif.rate_bytes != 0))
+			abort();
+		mac_print(vif.mac, mac);
+		if (!mac_parse(mac, again) || memcmp(again, vif.mac, 6) != 0)
+			abort();
+		vif_config_check(&vif, &error);
+	} else if (!error.text[0]) {
+		abort();
+	}
+	pool_free(&pool);
 }
 
 /* The text as the one value of a key, between what a domain needs at least. */
@@ -73,6 +125,8 @@ static void try_value(const char *key, const char *text)
 	struct domain_config domain;
 	bool list = !strcmp(key, "vif") || !strcmp(key, "disk");
 
+	if (list)
+		try_device(text);
 	if (list)
 		settings[2].value = (struct config_value){.kind = CONFIG_LIST, .items = &item};
 	if (domain_config_read(&domain, &config, &report) == (report.errors > 0))

@@ -20,7 +20,7 @@ def warm_up(dom0):
 def test_help_and_mistakes(machine, tmp_path):
     """What a person gets wrong is said in one sentence; every subcommand has help."""
     configs = {"bad": 'name = "bad"\nmemory = "lots"\n', "syntax": 'name = "x"\nmemory = = 3\n',
-               "warn": 'name = "w"\nkernel = "/boot/example"\nfoo = 1\nacpi = 1\nvif = [""]\n',
+               "warn": 'name = "w"\nkernel = "/boot/example"\nfoo = 1\nacpi = 1\nvfb = [""]\n',
                "nokernel": 'name = "n"\nkernel = "/boot/none"\n', "text": 'name = "t"\nkernel = "/etc/xl/bad.cfg"\n',
                "huge": 'name = "huge"\nkernel = "/boot/example"\nmemory = 4000\n'}
     with xl_machine(machine, tmp_path, configs, memory="256M") as m:
@@ -39,11 +39,15 @@ def test_help_and_mistakes(machine, tmp_path):
                 "xl create example memory=x": "command line:1: memory: expected a number, found `x'",
                 "xl create nokernel": "/boot/none", "xl create text": "/etc/xl/bad.cfg", "xl destroy 0": "Not destroying domain 0",
                 "xl create huge": "huge: it needs 4000 MiB", "xl mem-set 0 much": "invalid memory size `much'",
-                "xl pause": "requires at least 1 argument", "xl domid nobody": "does not exist"}.items():
+                "xl pause": "requires at least 1 argument", "xl domid nobody": "does not exist",
+                "xl create example \"disk=['/a,qcow2,xvda']\"": "only raw",
+                "xl create example \"vif=['mac=1']\"": "vif: mac: expected six",
+                "xl block-attach 0 /a,,xvda": "has its devices by itself", "xl block-attach example": "requires at least 2",
+                "xl cd-insert 0 hdc /a": "only HVM domains", "xl block-detach 0 xvda": "has its devices by itself"}.items():
             lines = dom0.run(command)
             assert any(said in line for line in lines), f"{command}: {lines}"
         warned = "\n".join(dom0.run("xl create -n warn"))
-        for line, said in ((3, "unknown key `foo'"), (4, "acpi is not for PV guests"), (5, "vif: network interfaces are not")):
+        for line, said in ((3, "unknown key `foo'"), (4, "acpi is not for PV guests"), (5, "vfb is not supported here")):
             assert f"warn.cfg:{line}: warning: {said}" in warned, warned
         assert list(dom0.domains()) == ["Domain-0"]
         dom0.poweroff()

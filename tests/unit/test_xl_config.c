@@ -215,6 +215,21 @@ static void test_print(void **state)
 	free(first);
 }
 
+/* Items of lists come and go; what is no list, or has no such place, stays as it is. */
+static void test_lists(void **state)
+{
+	assert_true(parse("a=1\nb=['x','y']\n"));
+	assert_true(config_list_set(&config, "b", 2, "z"));
+	assert_true(config_list_set(&config, "b", 0, "w"));
+	assert_true(config_list_remove(&config, "b", 1));
+	assert_true(config_list_set(&config, "c", 0, "new"));
+	assert_false(config_list_set(&config, "b", 3, "far"));
+	assert_false(config_list_set(&config, "a", 0, "x"));
+	assert_false(config_list_remove(&config, "b", 2));
+	assert_false(config_list_remove(&config, "d", 0));
+	assert_string_equal(config_print(&config), "a=1\nb=[\"w\",\"z\"]\nc=[\"new\"]\n");
+}
+
 static int teardown(void **state)
 {
 	config_free(&config);
@@ -228,6 +243,7 @@ int main(void)
 	    cmocka_unit_test(test_separators), cmocka_unit_test(test_append),
 	    cmocka_unit_test(test_lines),      cmocka_unit_test(test_wrong),
 	    cmocka_unit_test(test_arguments),  cmocka_unit_test(test_print),
+	    cmocka_unit_test(test_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-// sources: dom0-tools/xl/create.c dom0-tools/xl/layout.c dom0-tools/xl/toolstack.c dom0-tools/xl/config.c dom0-tools/xl/pool.c dom0-tools/xl/domain_config.c dom0-tools/xl/keys.c dom0-tools/xl/cpu_set.c dom0-tools/xl/device_config.c
-// flags: -Iguest/include -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
+// sources: dom0-tools/xl/create.c dom0-tools/xl/layout.c dom0-tools/xl/writer.c dom0-tools/xl/device.c dom0-tools/xl/device_layout.c dom0-tools/xl/toolstack.c dom0-tools/xl/config.c dom0-tools/xl/pool.c dom0-tools/xl/domain_config.c dom0-tools/xl/keys.c dom0-tools/xl/cpu_set.c dom0-tools/xl/device_config.c
+// flags: -Iguest/include -Ipv-drivers/include -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
 /*
  * The making and ending of domains, over a hypervisor and a store of a few lines each that fail when they are told to:
  * whichever step fails, nothing is left.
@@ -10,7 +10,9 @@
 #include <public/errno.h>
 #include "control/control.h"
 #include "xl/build.h"
+#include <pv-drivers/xenbus.h>
 #include "xl/create.h"
+#include "xl/device.h"
 #include "xl/random.h"
 
 /* The step that fails, counted from 1 in the order of calls; 0: none. */
@@ -128,7 +130,7 @@ long control_list(domid_t first, struct xen_domctl_getdomaininfo *info, unsigned
 
 /* The store: paths and values; a transaction that is given up leaves the tree as it was. */
 
-#define ENTRIES 128
+#define ENTRIES 256
 
 static struct entry {
 	char path[128], value[4096];
@@ -220,6 +222,47 @@ long xs_read(struct xs *xs, xs_transaction t, const char *path, char *value, siz
 	return (long)strlen(entry->value);
 }
 
+long xs_read_number(struct xs *xs, xs_transaction t, const char *path, uint64_t *number)
+{
+	char text[32];
+	long length = xs_read(xs, t, path, text, sizeof(text));
+
+	if (length < 0)
+		return length;
+	*number = strtoull(text, NULL, 10);
+	return 0;
+}
+
+/* Names of what is right below a path, each once. */
+long xs_directory(struct xs *xs, xs_transaction t, const char *path, char *names, size_t size)
+{
+	size_t length = strlen(path), used = 0;
+
+	for (unsigned int i = 0; i < ENTRIES; i++) {
+		const char *name = entries[i].path + length + 1, *known;
+		size_t end;
+
+		if (strncmp(entries[i].path, path, length) != 0 || entries[i].path[length] != '/')
+			continue;
+		end = strcspn(name, "/");
+		for (known = names; known < names + used; known += strlen(known) + 1)
+			if (!strncmp(known, name, end) && !known[end])
+				break;
+		if (known < names + used)
+			continue;
+		memcpy(names + used, name, end);
+		names[used + end] = 0;
+		used += end + 1;
+	}
+	return used ? (long)used : -XEN_ENOENT;
+}
+
+const char *xs_next_name(const char *names, long bytes, const char *name)
+{
+	name = name ? name + strlen(name) + 1 : names;
+	return name < names + bytes ? name : NULL;
+}
+
 long xs_remove(struct xs *xs, xs_transaction t, const char *path)
 {
 	size_t length = strlen(path);
@@ -246,6 +289,74 @@ long xs_release(struct xs *xs, domid_t domain)
 	if (introduced == domain)
 		introduced = 0;
 	return 0;
+}
+
+/*
+ * Back halves, which do what they are to do when someone waits for them; front halves answer when they are asked to
+ * close, unless they are stubborn.
+ */
+
+static enum { READY, SILENT, REFUSES } backs;
+static bool stubborn;
+static unsigned int waits;
+
+static void set_entry(const char *top, const char *node, const char *value)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s/%s", top, node);
+	snprintf(lookup(path, true)->value, 4096, "%s", value);
+}
+
+long xenbus_open(struct xenbus_device *device, struct xs *xs, const char *own,
+		 enum xenbus_half half)
+{
+	char path[160], value[80];
+
+	assert_int_equal(half, XENBUS_FRONT);
+	snprintf(path, sizeof(path), "%s/backend", own);
+	if (fails() || xs_read(xs, 0, path, value, sizeof(value)) < 0)
+		return -XEN_ENOENT;
+	snprintf(device->other, sizeof(device->other), "%s", value);
+	snprintf(path, sizeof(path), "%s/frontend", own);
+	xs_read(xs, 0, path, device->own, sizeof(device->own));
+	return 0;
+}
+
+void xenbus_close(struct xenbus_device *device)
+{
+}
+
+long xenbus_wait(struct xenbus_device *device, unsigned int states, uint64_t deadline)
+{
+	char path[160], state[8];
+
+	waits++;
+	assert_int_equal(deadline, 10 * NSEC_PER_SEC);
+	assert_true(states & 1u << XenbusStateClosed && states & 1u << XenbusStateUnknown);
+	snprintf(path, sizeof(path), "%s/state", device->other);
+	assert_true(xs_read(NULL, 0, path, state, sizeof(state)) > 0);
+	if (backs == SILENT)
+		return -XEN_ETIMEDOUT;
+	if (state[0] == '1' && backs == REFUSES) {
+		set_entry("/local/domain/0/error", strstr(device->other, "backend"), "");
+		snprintf(path, sizeof(path), "/local/domain/0/error/%.90s",
+			 strstr(device->other, "backend"));
+		set_entry(path, "error", "-2 there is no such image");
+		set_entry(device->other, "state", "6");
+		return XenbusStateClosed;
+	}
+	if (state[0] == '1') {
+		assert_true(states & 1u << XenbusStateInitWait);
+		set_entry(device->other, "state", "2");
+		return XenbusStateInitWait;
+	}
+	assert_true(state[0] == '5' || state[0] == '6');
+	snprintf(path, sizeof(path), "%s/state", device->own);
+	if (stubborn && lookup(path, false))
+		return -XEN_ETIMEDOUT;
+	set_entry(device->other, "state", "6");
+	return XenbusStateClosed;
 }
 
 /* The builder, and chance. */
@@ -334,6 +445,9 @@ static int reset(void **state)
 	introduced = 0;
 	in_transaction = false;
 	free_pages = 64 << 8;
+	backs = READY;
+	stubborn = false;
+	waits = 0;
 	return 0;
 }
 
@@ -398,13 +512,13 @@ static void test_end(void **state)
 }
 
 /* Fail at each step in turn, until one creation has fewer steps than that. */
-static void test_every_failure(void **state)
+static void every_failure(const char *text)
 {
 	unsigned int failures = 0, n;
 	domid_t domid;
 
 	for (n = 1;; n++) {
-		if (create(web, &domid, n)) {
+		if (create(text, &domid, n)) {
 			domain_end(domid);
 			if (step < n)
 				break;
@@ -417,6 +531,183 @@ static void test_every_failure(void **state)
 	}
 	assert_true(n > 50);
 	assert_true(failures > 50);
+}
+
+static void test_every_failure(void **state)
+{
+	every_failure(web);
+}
+
+/* Devices */
+
+static const char devices[] =
+    "name='web';kernel='/k';memory=16;uuid='00000000-0000-0000-0000-000000000001'\n"
+    "disk=['/images/web.img,,xvda','format=raw,vdev=xvdb,access=ro,devtype=cdrom,target=disk0p2']\n"
+    "vif=['','mac=00:16:3e:01:02:03,bridge=lan,rate=1MB/s@20ms,mtu=9000,ip=10.0.0.2,devid=7']";
+
+static void test_disk_layout(void **state)
+{
+	domid_t domid;
+
+	assert_true(create(devices, &domid, 0));
+	assert_entry("/local/domain/1/device/vbd/51712/backend",
+		     "/local/domain/0/backend/vbd/1/51712");
+	assert_entry("/local/domain/1/device/vbd/51712/backend-id", "0");
+	assert_entry("/local/domain/1/device/vbd/51712/state", "1");
+	assert_entry("/local/domain/1/device/vbd/51712/virtual-device", "51712");
+	assert_entry("/local/domain/1/device/vbd/51712/device-type", "disk");
+	assert_entry("/local/domain/1/device/vbd/51712/trusted", "1");
+	assert_entry("/local/domain/0/backend/vbd/1/51712/frontend",
+		     "/local/domain/1/device/vbd/51712");
+	assert_entry("/local/domain/0/backend/vbd/1/51712/frontend-id", "1");
+	assert_entry("/local/domain/0/backend/vbd/1/51712/params", "/images/web.img");
+	assert_entry("/local/domain/0/backend/vbd/1/51712/dev", "xvda");
+	assert_entry("/local/domain/0/backend/vbd/1/51712/mode", "w");
+	assert_entry("/local/domain/0/backend/vbd/1/51712/online", "1");
+	assert_entry("/local/domain/0/backend/vbd/1/51712/discard-enable", "1");
+	assert_entry("/local/domain/0/backend/vbd/1/51728/params", "disk0p2");
+	assert_entry("/local/domain/0/backend/vbd/1/51728/mode", "r");
+	assert_entry("/local/domain/0/backend/vbd/1/51728/device-type", "cdrom");
+	assert_entry("/local/domain/0/backend/vbd/1/51728/discard-enable", "0");
+	assert_entry("/libxl/1/device/vbd/51712/backend", "/local/domain/0/backend/vbd/1/51712");
+	assert_entry("/libxl/1/device/vbd/51712/frontend", "/local/domain/1/device/vbd/51712");
+	assert_entry("/libxl/1/device/vbd/51712/params", "/images/web.img");
+	/* The guest owns its half alone. */
+	assert_rights("/local/domain/1/device/vbd/51712", 1, true);
+	assert_rights("/local/domain/0/backend/vbd/1/51712", 0, true);
+	assert_rights("/libxl/1/device/vbd/51712/params", 0, false);
+}
+
+static void test_vif_layout(void **state)
+{
+	char mac[4096];
+	domid_t domid;
+
+	assert_true(create(devices, &domid, 0));
+	assert_entry("/local/domain/1/device/vif/0/handle", "0");
+	assert_entry("/local/domain/1/device/vif/7/handle", "7");
+	assert_entry("/local/domain/1/device/vif/7/mac", "00:16:3e:01:02:03");
+	assert_entry("/local/domain/1/device/vif/7/mtu", "9000");
+	assert_entry("/local/domain/0/backend/vif/1/0/bridge", "xenbr0");
+	assert_entry("/local/domain/0/backend/vif/1/7/bridge", "lan");
+	assert_entry("/local/domain/0/backend/vif/1/7/mac", "00:16:3e:01:02:03");
+	assert_entry("/local/domain/0/backend/vif/1/7/rate", "20000,20000");
+	assert_entry("/local/domain/0/backend/vif/1/7/mtu", "9000");
+	assert_entry("/local/domain/0/backend/vif/1/7/ip", "10.0.0.2");
+	assert_entry("/libxl/1/device/vif/7/mac", "00:16:3e:01:02:03");
+	assert_null(lookup("/local/domain/0/backend/vif/1/0/rate", false));
+	/* The MAC that was made is kept, is the same when the domain is made anew, and is another one beside it. */
+	snprintf(mac, sizeof(mac), "%s", lookup("/local/domain/1/device/vif/0/mac", false)->value);
+	assert_int_equal(strncmp(mac, "00:16:3e:", 9), 0);
+	assert_non_null(strstr(lookup("/libxl/1/config/0", false)->value, mac));
+	assert_int_equal(domain_end(1), 0);
+	assert_int_equal(entries_used(), 0);
+	assert_true(create(devices, &domid, 0));
+	assert_entry("/local/domain/1/device/vif/0/mac", mac);
+	assert_true(create("name='other';kernel='/k';memory=16;vif=['']\n"
+			   "uuid='00000000-0000-0000-0000-000000000001'",
+			   &domid, 0));
+	assert_string_not_equal(lookup("/local/domain/2/device/vif/0/mac", false)->value, mac);
+}
+
+static void test_devices_end(void **state)
+{
+	domid_t domid;
+
+	assert_true(create(devices, &domid, 0));
+	assert_int_equal(domain_end(domid), 0);
+	assert_int_equal(entries_used(), 0);
+	assert_int_equal(waits, 8);
+	/* A guest that never lets go does not count when it is gone. */
+	assert_true(create(devices, &domid, 0));
+	stubborn = true;
+	set_entry("/local/domain/1/device/vbd/51712", "state", "4");
+	assert_int_equal(domain_end(domid), 0);
+	assert_int_equal(entries_used(), 0);
+}
+
+static void test_devices_every_failure(void **state)
+{
+	every_failure(devices);
+}
+
+static void test_no_back_half(void **state)
+{
+	domid_t domid;
+
+	backs = SILENT;
+	assert_false(create(devices, &domid, 0));
+	assert_string_equal(said, "disk xvda of domain 1: no back half has answered within 10 s; "
+				  "are there disks in this dom0?");
+	assert_int_equal(entries_used(), 0);
+	assert_int_equal(waits, 1);
+	backs = REFUSES;
+	assert_false(create(devices, &domid, 0));
+	assert_string_equal(said, "disk xvda of domain 1: there is no such image");
+	assert_int_equal(entries_used(), 0);
+	assert_int_equal(domains_used(), 0);
+}
+
+static bool detach(unsigned int number, bool force)
+{
+	const struct device_id id = {.domid = 1, .kind = DEVICE_DISK, .number = number};
+	struct report report = {.say = say};
+
+	said[0] = 0;
+	return device_detach(&id, force, &report);
+}
+
+static void test_detach(void **state)
+{
+	struct device_list list;
+	domid_t domid;
+
+	assert_true(create(devices, &domid, 0));
+	set_entry("/local/domain/1/device/vbd/51712", "state", "4");
+	stubborn = true;
+	assert_false(detach(51712, false));
+	assert_string_equal(said, "disk xvda of domain 1: the guest still uses it; it has been "
+				  "asked to let go, and --force takes it away at once");
+	assert_entry("/local/domain/0/backend/vbd/1/51712/online", "0");
+	assert_entry("/local/domain/0/backend/vbd/1/51712/state", "5");
+	stubborn = false;
+	assert_true(detach(51712, false));
+	assert_null(lookup("/libxl/1/device/vbd/51712/params", false));
+	assert_null(lookup("/local/domain/1/device/vbd/51712/state", false));
+	assert_null(lookup("/local/domain/0/backend/vbd/1/51712/state", false));
+	assert_false(detach(51712, false));
+	assert_string_equal(said, "disk 51712 of domain 1: no such file or entry");
+	/* By force, whatever the guest does. */
+	set_entry("/local/domain/1/device/vbd/51728", "state", "4");
+	stubborn = true;
+	assert_true(detach(51728, true));
+	assert_int_equal(device_list(1, DEVICE_DISK, &list), 0);
+	assert_int_equal(list.count, 0);
+	device_list_free(&list);
+	/* What the guest writes about it decides nothing. */
+	assert_int_equal(device_list(1, DEVICE_NETWORK, &list), 0);
+	assert_int_equal(list.count, 2);
+	assert_int_equal(list.views[1].number, 7);
+	assert_int_equal(list.views[1].state, 2);
+	assert_int_equal(list.views[1].port, -1);
+	assert_string_equal(list.views[1].target, "lan");
+	device_list_free(&list);
+}
+
+static void test_attach_twice(void **state)
+{
+	struct report report = {.say = say};
+	struct device_error error;
+	struct disk_config disk;
+	struct pool pool = {0};
+	domid_t domid;
+
+	assert_true(create(devices, &domid, 0));
+	assert_true(disk_config_parse(&disk, "/other,,xvda", &pool, &error));
+	assert_false(device_attach_disk(domid, &disk, &report));
+	assert_string_equal(said, "disk xvda of domain 1: exists already");
+	assert_entry("/local/domain/0/backend/vbd/1/51712/params", "/images/web.img");
+	pool_free(&pool);
 }
 
 static void test_memory(void **state)
@@ -523,6 +814,13 @@ int main(void)
 	    cmocka_unit_test_setup(test_layout, reset),
 	    cmocka_unit_test_setup(test_end, reset),
 	    cmocka_unit_test_setup(test_every_failure, reset),
+	    cmocka_unit_test_setup(test_disk_layout, reset),
+	    cmocka_unit_test_setup(test_vif_layout, reset),
+	    cmocka_unit_test_setup(test_devices_end, reset),
+	    cmocka_unit_test_setup(test_devices_every_failure, reset),
+	    cmocka_unit_test_setup(test_no_back_half, reset),
+	    cmocka_unit_test_setup(test_detach, reset),
+	    cmocka_unit_test_setup(test_attach_twice, reset),
 	    cmocka_unit_test_setup(test_memory, reset),
 	    cmocka_unit_test_setup(test_names, reset),
 	    cmocka_unit_test_setup(test_saved, reset),

@@ -264,8 +264,7 @@ static void test_vifs(void **state)
 {
 	right(LEAST "vif=['mac=00:16:3E:74:3d:76,model=rtl8139,bridge=xenbr0', '', "
 		    "' rate=1MB/s@20ms , untrusted,devid=7,mtu=9000']");
-	assert_string_equal(
-	    said, "a.cfg:3: warning: vif: network interfaces are not available yet, ignored\n");
+	assert_string_equal(said, "");
 	assert_int_equal(domain.vif_count, 3);
 	assert_memory_equal(domain.vifs[0].mac, "\x00\x16\x3e\x74\x3d\x76", 6);
 	assert_string_equal(domain.vifs[0].bridge, "xenbr0");
@@ -295,7 +294,7 @@ static void wrong_device(const char *text, const char *message)
 
 static void test_bad_vifs(void **state)
 {
-	wrong_device(LEAST "vif=[1]", "a.cfg:3: vif: expected a string for each interface");
+	wrong_device(LEAST "vif=[1]", "a.cfg:3: vif: expected a string for each device");
 	wrong_device(LEAST "vif=['',\n'mac=00:16']",
 		     "a.cfg:4: vif: mac: expected six pairs of hexadecimal digits with "
 		     "colons, found `00:16'");
@@ -310,22 +309,25 @@ static void test_bad_vifs(void **state)
 	assert_false(take(LEAST "vif=['mac=00:16:3e:00:00:001']"));
 }
 
+static struct pool pool;
+static struct disk_config disk;
+
 static void assert_disk(const char *spec, const char *target, const char *format, const char *vdev,
 			bool read_only, bool cdrom)
 {
-	char text[256];
+	struct device_error error;
 
-	snprintf(text, sizeof(text), LEAST "disk=['%s']", spec);
-	right(text);
-	assert_int_equal(domain.disk_count, 1);
+	pool_free(&pool);
+	if (!disk_config_parse(&disk, spec, &pool, &error))
+		fail_msg("%s: %s", spec, error.text);
 	if (target)
-		assert_string_equal(domain.disks[0].target, target);
+		assert_string_equal(disk.target, target);
 	else
-		assert_null(domain.disks[0].target);
-	assert_string_equal(domain.disks[0].format, format);
-	assert_string_equal(domain.disks[0].vdev, vdev);
-	assert_int_equal(domain.disks[0].read_only, read_only);
-	assert_int_equal(domain.disks[0].cdrom, cdrom);
+		assert_null(disk.target);
+	assert_string_equal(disk.format, format);
+	assert_string_equal(disk.vdev, vdev);
+	assert_int_equal(disk.read_only, read_only);
+	assert_int_equal(disk.cdrom, cdrom);
 }
 
 /* The manual's own examples, then its corners. */
@@ -351,10 +353,64 @@ static void test_disks(void **state)
 	assert_disk("tap:aio:qcow2:/a,xvdb,ro", "/a", "qcow2", "xvdb", true, false);
 	assert_disk("/a,qcow2,xvda,ro,no-discard,direct-io-safe", "/a", "qcow2", "xvda", true,
 		    false);
-	assert_false(domain.disks[0].discard);
-	assert_true(domain.disks[0].direct_io_safe);
+	assert_false(disk.discard);
+	assert_true(disk.direct_io_safe);
 	assert_disk("iscsi:iqn,xvda,rw", "iqn", "raw", "xvda", false, false);
-	assert_string_equal(domain.disks[0].script, "block-iscsi");
+	assert_string_equal(disk.script, "block-iscsi");
+	assert_disk("tap2:tapdisk:aio:vhd:/a,xvda,w", "/a", "vhd", "xvda", false, false);
+	assert_disk("phy:/dev/disk0,xvda,w", "/dev/disk0", "raw", "xvda", false, false);
+	assert_disk(" vdev = xvda , /a , raw ", "/a", "raw", "xvda", false, false);
+	assert_disk(",,xvda,target=/a,vdev=xvdb", "/a,vdev=xvdb", "raw", "xvda", false, false);
+	pool_free(&pool);
+}
+
+static void test_configured_disks(void **state)
+{
+	right(
+	    LEAST
+	    "disk=['/a,,xvda','phy:/dev/disk0p1,d3p1,r', 'vdev=hdc,cdrom,backendtype=phy,target=/x']");
+	assert_string_equal(said, "");
+	assert_int_equal(domain.disk_count, 3);
+	assert_int_equal(domain.disks[1].number, 202 << 8 | 3 << 4 | 1);
+	assert_true(domain.disks[1].read_only);
+	assert_true(domain.disks[2].cdrom);
+}
+
+/* What is specified rightly, and cannot be done here. */
+static void test_refused_devices(void **state)
+{
+	wrong(LEAST "disk=['/a,qcow2,xvda']",
+	      "a.cfg:3: disk: format: qcow2 is not supported, only raw; convert it with: qemu-img "
+	      "convert -O raw\n");
+	wrong(
+	    LEAST "disk=['nbd:h:1,xvda,w']",
+	    "a.cfg:3: disk: script: there are no scripts here, `block-nbd' cannot be run; name what "
+	    "holds the contents as target\n");
+	wrong(LEAST "disk=[',hdc:cdrom,r']",
+	      "a.cfg:3: disk: an empty drive cannot be filled later; leave it out, and use "
+	      "block-attach\n");
+	wrong(LEAST "disk=['/a,,xvda,backendtype=standalone']",
+	      "a.cfg:3: disk: backendtype: expected phy or nothing, found `standalone'\n");
+	wrong(LEAST "disk=['/a,,xvda,specification=virtio']",
+	      "a.cfg:3: disk: specification: expected xen, found `virtio'\n");
+	wrong(
+	    LEAST "disk=['/a,,xvda,backend=stor']",
+	    "a.cfg:3: disk: backend: devices are served by Domain-0 alone, not by `stor': there are "
+	    "no driver domains here\n");
+	wrong(LEAST "disk=['/a,,xvda',\n'/b,,51712']",
+	      "a.cfg:4: disk: 51712 is another disk already\n");
+	wrong(LEAST "vif=['script=vif-route']",
+	      "a.cfg:3: vif: script: there are no scripts here, `vif-route' cannot be run; name a "
+	      "bridge instead\n");
+	wrong(
+	    LEAST "vif=['gatewaydev=eth0']",
+	    "a.cfg:3: vif: gatewaydev: interfaces are bridged, not routed; name a bridge instead\n");
+	wrong(
+	    LEAST "vif=['mac=01:16:3e:00:00:01']",
+	    "a.cfg:3: vif: mac: an interface's own address cannot be a group's: its first byte must "
+	    "be even\n");
+	wrong(LEAST "vif=['','devid=0']", "a.cfg:3: vif: devid 0 is that of another interface\n");
+	right(LEAST "vif=['script=vif-bridge,backend=Domain-0,type=vif,model=e1000']");
 }
 
 static void test_bad_disks(void **state)
@@ -428,14 +484,24 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_defaults),	 cmocka_unit_test(test_missing),
-	    cmocka_unit_test(test_name),	 cmocka_unit_test(test_uuid),
-	    cmocka_unit_test(test_memory),	 cmocka_unit_test(test_vcpus),
-	    cmocka_unit_test(test_cpu_sets),	 cmocka_unit_test(test_affinity),
-	    cmocka_unit_test(test_cmdline),	 cmocka_unit_test(test_actions),
-	    cmocka_unit_test(test_keys),	 cmocka_unit_test(test_control_characters),
-	    cmocka_unit_test(test_vifs),	 cmocka_unit_test(test_bad_vifs),
-	    cmocka_unit_test(test_disks),	 cmocka_unit_test(test_bad_disks),
+	    cmocka_unit_test(test_defaults),
+	    cmocka_unit_test(test_missing),
+	    cmocka_unit_test(test_name),
+	    cmocka_unit_test(test_uuid),
+	    cmocka_unit_test(test_memory),
+	    cmocka_unit_test(test_vcpus),
+	    cmocka_unit_test(test_cpu_sets),
+	    cmocka_unit_test(test_affinity),
+	    cmocka_unit_test(test_cmdline),
+	    cmocka_unit_test(test_actions),
+	    cmocka_unit_test(test_keys),
+	    cmocka_unit_test(test_control_characters),
+	    cmocka_unit_test(test_vifs),
+	    cmocka_unit_test(test_bad_vifs),
+	    cmocka_unit_test(test_disks),
+	    cmocka_unit_test(test_configured_disks),
+	    cmocka_unit_test(test_refused_devices),
+	    cmocka_unit_test(test_bad_disks),
 	    cmocka_unit_test(test_disk_numbers),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: dom0-tools/xl/view.c dom0-tools/xl/view_info.c dom0-tools/xl/view_config.c dom0-tools/xl/json.c dom0-tools/xl/config.c dom0-tools/xl/pool.c dom0-tools/xl/domain_config.c dom0-tools/xl/keys.c dom0-tools/xl/cpu_set.c dom0-tools/xl/device_config.c
+// sources: dom0-tools/xl/view.c dom0-tools/xl/view_device.c dom0-tools/xl/view_info.c dom0-tools/xl/view_config.c dom0-tools/xl/json.c dom0-tools/xl/config.c dom0-tools/xl/pool.c dom0-tools/xl/domain_config.c dom0-tools/xl/keys.c dom0-tools/xl/cpu_set.c dom0-tools/xl/device_config.c
 /* What the commands print, to the letter: people and scripts know these columns. */
 #include "unit.h"
 #include "xl/view.h"
@@ -302,14 +302,70 @@ static int teardown(void **state)
 	return 0;
 }
 
+static const struct device_view disk_view = {
+    .kind = DEVICE_DISK,
+    .number = 51712,
+    .domid = 7,
+    .name = "xvda",
+    .target = "/a.img",
+    .sectors = "2048",
+    .back = "/local/domain/0/backend/vbd/7/51712",
+    .state = 4,
+    .port = 14,
+    .ring = 8,
+};
+static const struct device_view vif_view = {
+    .kind = DEVICE_NETWORK,
+    .number = 1,
+    .domid = 7,
+    .name = "00:16:3e:01:02:03",
+    .target = "xenbr0",
+    .back = "/local/domain/0/backend/vif/7/1",
+    .state = 2,
+    .port = -1,
+    .ring = -1,
+    .ring_rx = -1,
+};
+
+static void test_devices(void **state)
+{
+	struct json json;
+	FILE *to = begin();
+
+	view_device_header(to, DEVICE_DISK);
+	view_device(to, &disk_view);
+	assert_shown(
+	    to, "Vdev  BE  handle state evt-ch ring-ref BE-path\n"
+		"51712 0   7      4     14     8        /local/domain/0/backend/vbd/7/51712\n");
+	to = begin();
+	view_device_header(to, DEVICE_NETWORK);
+	view_device(to, &vif_view);
+	assert_shown(to, "Idx BE Mac Addr.         handle state evt-ch   tx-/rx-ring-ref BE-path\n"
+			 "1   0  00:16:3e:01:02:03      1     2     -1    -1/-1          "
+			 "/local/domain/0/backend/vif/7/1\n");
+	to = begin();
+	json_start(&json, to);
+	json_array(&json, NULL);
+	view_device_json(&json, &disk_view);
+	view_device_json(&json, &vif_view);
+	json_end(&json);
+	fclose(to);
+	assert_non_null(strstr(shown, "\"devid\": 51712"));
+	assert_non_null(strstr(shown, "\"state\": \"connected\""));
+	assert_non_null(strstr(shown, "\"sectors\": 2048"));
+	assert_non_null(strstr(shown, "\"state\": \"initwait\""));
+	assert_non_null(strstr(shown, "\"rref_rx\": -1"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_states),  cmocka_unit_test(test_list),
-	    cmocka_unit_test(test_vm_list), cmocka_unit_test(test_vcpus),
-	    cmocka_unit_test(test_uptime),  cmocka_unit_test(test_top),
-	    cmocka_unit_test(test_info),    cmocka_unit_test(test_json),
-	    cmocka_unit_test(test_long),    cmocka_unit_test(test_hostile_name),
+	    cmocka_unit_test(test_devices),	 cmocka_unit_test(test_states),
+	    cmocka_unit_test(test_list),	 cmocka_unit_test(test_vm_list),
+	    cmocka_unit_test(test_vcpus),	 cmocka_unit_test(test_uptime),
+	    cmocka_unit_test(test_top),		 cmocka_unit_test(test_info),
+	    cmocka_unit_test(test_json),	 cmocka_unit_test(test_long),
+	    cmocka_unit_test(test_hostile_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);
