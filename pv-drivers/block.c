@@ -188,30 +188,48 @@ static unsigned int *users(struct block_device *device, enum block_access access
 					    : &device->sharers;
 }
 
-/* `open` and `close` may wait: who opens or closes meanwhile waits here. */
+/*
+ * `open` and `close` may wait: who opens or closes meanwhile waits here. They may open and close other devices, which
+ * theirs are made of.
+ */
 static struct mutex opening;
+
+static bool opening_lock(void)
+{
+	bool mine = mutex_is_mine(&opening);
+
+	if (!mine)
+		mutex_lock(&opening);
+	return mine;
+}
+
+static void opening_unlock(bool was_mine)
+{
+	if (!was_mine)
+		mutex_unlock(&opening);
+}
 
 long block_open(struct block_device *device, enum block_access access)
 {
-	long error;
+	bool mine = opening_lock();
+	long error = check_access(device, access);
 
-	mutex_lock(&opening);
-	error = check_access(device, access);
 	if (!error && !block_used(device) && device->operations->open)
 		error = device->operations->open(device);
 	if (!error)
 		++*users(device, access);
-	mutex_unlock(&opening);
+	opening_unlock(mine);
 	return error;
 }
 
 void block_close(struct block_device *device, enum block_access access)
 {
-	mutex_lock(&opening);
+	bool mine = opening_lock();
+
 	--*users(device, access);
 	if (!block_used(device) && device->operations->close)
 		device->operations->close(device);
-	mutex_unlock(&opening);
+	opening_unlock(mine);
 }
 
 void block_listen(struct block_device *device, struct block_listener *listener)
