@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "shell.h"
+#include "block/commands.h"
 #include "console/console.h"
 #include "control/control.h"
 #include "xl/xl.h"
@@ -380,6 +381,11 @@ const struct command commands[] = {
     {"date", "", "the time of day, UTC", NULL, run_date, 0},
     {"debug-keys", "KEYS", "press keys of the hypervisor's console",
      "`debug-keys h` lists them; what they print may need dmesg to be seen.", run_debug_keys, 1},
+    {"disks", "[--json]", "disks and their partitions", NULL, run_disks, 1},
+    {"disktest", "[--destroy] DISK [SECTORS]", "read all of a disk, or its first sectors",
+     "--destroy: writes a pattern to it before, and compares: WHAT IT HOLDS IS LOST.\n"
+     "DISK: a name that `disks` shows, PARTLABEL=..., PARTUUID=... or LABEL=...",
+     run_disktest, 3},
     {"dmesg", "[-c]", "what the hypervisor has logged",
      "With -c the log is cleared after it has been shown.", run_dmesg, 1},
     {"echo", "[WORD...]", "print words",

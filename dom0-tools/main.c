@@ -2,6 +2,7 @@
 /* The first domain: tell what it was given, then a shell on the console. */
 #include "shell.h"
 #include "console/console.h"
+#include "drivers/drivers.h"
 #include "files/files.h"
 #include "net/network.h"
 #include "pci/pci.h"
@@ -44,6 +45,7 @@ int main(int argc, char **argv)
 	show_info();
 	files_start();
 	network_start();
+	drivers_options(argc, argv);
 	start_devices();
 	start_services();
 	printf("Type `help` for the commands.\n");
