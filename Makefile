@@ -42,7 +42,7 @@ include Rules.mk
 
 all: $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/example $(BUILD)/cerne.iso ## build the hypervisor, dom0 and the bootable image
 
-include $(wildcard loader/build.mk hypervisor/build.mk guest/build.mk pv-drivers/build.mk guest/example/build.mk dom0-tools/build.mk tests/*/build.mk scripts/build.mk)
+include $(wildcard loader/build.mk hypervisor/build.mk guest/build.mk pv-drivers/build.mk guest/lwip/build.mk guest/example/build.mk dom0-tools/build.mk tests/*/build.mk scripts/build.mk)
 
 iso: $(BUILD)/cerne.iso ## make the bootable image build/cerne.iso (BIOS and UEFI)
 

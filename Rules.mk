@@ -5,7 +5,7 @@ Q := $(if $(V),,@)
 say = @printf '  %-7s %s\n' $(1) $(2)
 
 # The folders whose sources are compiled with a set of flags of their own: FOLDER-flags.
-trees := hypervisor loader guest pv-drivers dom0-tools
+trees := hypervisor loader guest lwip pv-drivers dom0-tools
 
 warnings := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
 common-flags := -std=gnu11 -O2 -g $(warnings) -ffreestanding -fno-common -fno-strict-aliasing \
@@ -39,4 +39,4 @@ $(BUILD)/hypervisor/%.S.o: hypervisor/%.S $(BUILD)/flags-cc
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(hypervisor-flags) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
--include $(shell find $(BUILD)/hypervisor $(BUILD)/loader $(BUILD)/guest $(BUILD)/pv-drivers $(BUILD)/dom0-tools $(BUILD)/tests -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/hypervisor $(BUILD)/lwip $(BUILD)/loader $(BUILD)/guest $(BUILD)/pv-drivers $(BUILD)/dom0-tools $(BUILD)/tests -name '*.d' 2>/dev/null)

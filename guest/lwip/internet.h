@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lwIP on a network port (pv-drivers/net.h): a card, the front half of a split device, one end of a pair. Programs then
+ * use lwip/api.h or lwip/sockets.h (lwip_socket and so on); lwIP's core functions only with LOCK_TCPIP_CORE held.
+ *
+ * For threads, but for what lwIP calls.
+ */
+#ifndef GUEST_LWIP_INTERNET_H
+#define GUEST_LWIP_INTERNET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <guest/thread.h>
+#include <lwip/netif.h>
+#include <pv-drivers/net.h>
+
+struct internet_config {
+	bool dhcp;			   /* then the addresses are not used */
+	ip4_addr_t address, mask, gateway; /* gateway 0: none */
+	ip4_addr_t dns;			   /* 0: none */
+	const char *hostname;		   /* stays the caller's */
+};
+
+/* Packets that were received and wait for lwIP's thread. */
+#define INTERNET_QUEUE 64
+
+struct internet_interface {
+	struct net_port *port;
+	struct netif netif;
+	struct net_pool *pool; /* for what is sent, and for copies of what was received */
+	struct net_packet *queue[INTERNET_QUEUE];
+	unsigned int first, queued;
+	bool port_changed; /* since lwIP's thread last looked */
+	bool scheduled;	   /* lwIP's thread has been told */
+	struct tcpip_callback_msg *message;
+	struct wait_queue changed; /* of address or link */
+	uint64_t dropped;	   /* for want of room, either way */
+};
+
+/* Start lwIP and its thread; once. */
+void internet_start(void);
+
+/*
+ * Make the port an interface, the default one if it is the first. It is up when the port's link is; with dhcp it asks
+ * for an address whenever the link comes. The structure lasts for ever. 0, or -XEN_ENOMEM.
+ */
+long internet_add(struct internet_interface *interface, struct net_port *port,
+		  const struct internet_config *config);
+
+/* Wait for it to have a link and an address, until a system time (0: for ever). False: it has none by then. */
+bool internet_wait(struct internet_interface *interface, uint64_t deadline);
+
+/* Dotted decimal. False: it is none. */
+bool internet_parse_address(const char *text, ip4_addr_t *address);
+
+#endif
