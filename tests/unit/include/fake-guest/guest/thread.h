@@ -53,6 +53,20 @@ static inline bool condition_wait(struct wait_queue *queue, struct mutex *mutex,
 	return progress;
 }
 
+static inline bool wait_on(struct wait_queue *queue, uint64_t deadline)
+{
+	(void)queue;
+	if (!host_wait() && !deadline)
+		abort();
+	return true;
+}
+
+static inline bool wake_one(struct wait_queue *queue)
+{
+	queue->woken++;
+	return false;
+}
+
 static inline void wake_all(struct wait_queue *queue)
 {
 	queue->woken++;
@@ -66,10 +80,13 @@ static inline struct thread *thread_self(void)
 static inline struct thread *thread_create(const char *name, void (*function)(void *),
 					   void *argument)
 {
+	static char one;
+
+	/* It never runs: tests call what it does. */
 	(void)name;
 	(void)function;
 	(void)argument;
-	return NULL;
+	return (struct thread *)&one;
 }
 
 static inline void thread_detach(struct thread *thread)
