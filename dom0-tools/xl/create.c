@@ -49,6 +49,25 @@ static bool enough_memory(const struct domain_config *config, struct report *rep
 
 /* The domain without contents */
 
+/* Domids that the ABI reserves come after these. */
+#define DOMIDS 0x7ff0
+
+/* By domid_policy: any number that is free, or the next one. */
+static long make_numbered(struct xen_domctl_createdomain *op, domid_t *domid)
+{
+	long error = -XEN_EEXIST;
+
+	for (unsigned int tries = 0;
+	     domain_defaults.random_domid && tries < 64 && error == -XEN_EEXIST; tries++) {
+		*domid = (domid_t)(1 + random_number() % (DOMIDS - 1));
+		error = control_create_domain(op, domid);
+	}
+	if (error != -XEN_EEXIST)
+		return error;
+	*domid = 0;
+	return control_create_domain(op, domid);
+}
+
 static bool make(const struct domain_config *config, domid_t *domid, struct report *report)
 {
 	struct xen_domctl_createdomain op = {
@@ -62,59 +81,70 @@ static bool make(const struct domain_config *config, domid_t *domid, struct repo
 	long error;
 
 	memcpy(op.handle, config->uuid, sizeof(op.handle));
-	*domid = 0;
-	error = control_create_domain(&op, domid);
+	error = make_numbered(&op, domid);
 	if (error)
 		return refuse(report, error, "the hypervisor makes no domain");
 	error = control_max_vcpus(*domid, config->max_vcpus);
 	if (!error)
 		error = control_max_mem(*domid, config->memory_kib + DOMAIN_SLACK_KIB);
+	if (error) {
+		control_destroy(*domid);
+		return refuse(report, error, "the domain's vCPUs and memory cannot be set up");
+	}
+	/* What is free now nobody else gets while the domain is built. */
+	error = domain_defaults.claim ? control_claim(*domid, config->memory_kib / 4) : 0;
 	if (!error)
 		return true;
 	control_destroy(*domid);
-	return refuse(report, error, "the domain's vCPUs and memory cannot be set up");
+	return refuse(report, error, "the domain's memory cannot be claimed");
 }
 
-/* Where vCPU n runs, of the CPUs that there are. NULL when nothing was said. */
+/* Where vCPU n runs, of the CPUs that are allowed. NULL when nothing was said, unless something is to be said always. */
 static const struct control_cpus *cpus_for(const struct cpu_set *sets, unsigned int count,
-					   unsigned int n, const struct cpu_set *online,
-					   struct control_cpus *cpus)
+					   unsigned int n, const struct cpu_set *allowed,
+					   bool always, struct control_cpus *cpus)
 {
 	struct cpu_set set;
 
-	if (!count)
+	if (!count && !always)
 		return NULL;
 	domain_vcpu_cpus(sets, count, n, &set);
-	cpu_set_intersect(&set, online);
+	cpu_set_intersect(&set, allowed);
 	memcpy(cpus, &set, sizeof(*cpus));
 	return cpus;
 }
 
-static bool pin_vcpus(const struct domain_config *config, domid_t domid, struct report *report)
+static bool pin_vcpus(const struct creation *creation, domid_t domid, struct report *report)
 {
+	const struct domain_config *config = creation->config;
+	bool masked = domain_defaults.has_cpus && !creation->any_cpus;
 	struct control_cpus hard_cpus, soft_cpus;
 	struct xen_sysctl_physinfo machine;
-	struct cpu_set online;
+	struct cpu_set online, allowed;
 	long error;
 
-	if (!config->hard_count && !config->soft_count)
+	if (!config->hard_count && !config->soft_count && !masked)
 		return true;
 	error = control_physinfo(&machine);
 	if (error)
 		return refuse(report, error, "the machine's CPUs are not known");
 	cpu_set_first(&online, machine.max_cpu_id + 1);
+	allowed = online;
+	if (masked)
+		cpu_set_intersect(&allowed, &domain_defaults.cpus);
 	for (unsigned int n = 0; n < config->max_vcpus; n++) {
 		const struct control_cpus *hard =
-		    cpus_for(config->hard, config->hard_count, n, &online, &hard_cpus);
+		    cpus_for(config->hard, config->hard_count, n, &allowed, masked, &hard_cpus);
 		const struct control_cpus *soft =
-		    cpus_for(config->soft, config->soft_count, n, &online, &soft_cpus);
+		    cpus_for(config->soft, config->soft_count, n, &online, false, &soft_cpus);
 
 		error = control_set_affinity(domid, n, hard, soft);
 		if (error) {
 			report_error(
 			    report, NULL, 0,
-			    "cpus: vCPU %u cannot run there: %s; this machine has CPUs 0 to %u", n,
-			    error_text(error), machine.max_cpu_id);
+			    "cpus: vCPU %u cannot run there: %s; this machine has CPUs 0 to %u%s",
+			    n, error_text(error), machine.max_cpu_id,
+			    masked ? ", and xl.conf does not allow all of them" : "");
 			return false;
 		}
 	}
@@ -218,7 +248,7 @@ static bool fill(struct creation *creation, domid_t domid, struct report *report
 	const struct domain_config *config = creation->config;
 	struct domain_channels channels = {0};
 
-	if (!pin_vcpus(config, domid, report) || !set_sharing(config, domid, report) ||
+	if (!pin_vcpus(creation, domid, report) || !set_sharing(config, domid, report) ||
 	    !make_channels(domid, &channels, report))
 		return false;
 	creation->made = clock_now();

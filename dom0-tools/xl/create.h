@@ -14,6 +14,7 @@ struct creation {
 	const char *text;		    /* the configuration as text, to be kept */
 	bool unwatched;			    /* its on_... actions are not to be done */
 	bool progress;			    /* show it on the terminal */
+	bool any_cpus; /* also those that the host's configuration leaves out */
 
 	/* When its parts were done, as system time: the empty domain, its contents, its place in the store. */
 	uint64_t made, built, introduced;

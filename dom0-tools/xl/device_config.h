@@ -10,9 +10,6 @@
 
 enum device_kind { DEVICE_DISK, DEVICE_NETWORK, DEVICE_KINDS };
 
-/* Where an interface is that names no bridge. */
-#define VIF_BRIDGE "xenbr0"
-
 /* Strings are NULL where nothing was said. */
 struct vif_config {
 	unsigned int devid;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <public/errno.h>
 #include <public/io/xenbus.h>
+#include "xl/domain_config.h"
 #include "xl/writer.h"
 
 /* All back halves are in this domain. */
@@ -143,7 +144,7 @@ static void put_vif(struct writer *w, const struct device_id *id, const struct v
 	writer_put(w, "type", "vif");
 	writer_put(w, "handle", "%u", id->number);
 	put_mac(w, vif);
-	writer_text(w, "bridge", vif->bridge ? vif->bridge : VIF_BRIDGE);
+	writer_text(w, "bridge", vif->bridge ? vif->bridge : domain_defaults.bridge);
 	if (vif->vifname)
 		writer_text(w, "vifname", vif->vifname);
 	if (vif->ip)

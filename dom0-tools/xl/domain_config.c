@@ -11,6 +11,12 @@ static const char *const action_names[DOMAIN_ACTIONS] = {
     "destroy",		"restart",	    "rename-restart", "preserve",
     "coredump-destroy", "coredump-restart", "soft-reset"};
 
+struct domain_defaults domain_defaults = {.claim = true,
+					  .max_grant_frames = -1,
+					  .max_maptrack_frames = -1,
+					  .max_grant_version = 2,
+					  .bridge = "xenbr0"};
+
 const char *domain_end_key(enum domain_end end)
 {
 	return end_keys[end];
@@ -419,9 +425,9 @@ bool domain_config_read(struct domain_config *domain, const struct config *confi
 	unsigned int before = report->errors;
 
 	*domain = (struct domain_config){.weight = 256,
-					 .max_grant_frames = -1,
-					 .max_maptrack_frames = -1,
-					 .max_grant_version = 2,
+					 .max_grant_frames = domain_defaults.max_grant_frames,
+					 .max_maptrack_frames = domain_defaults.max_maptrack_frames,
+					 .max_grant_version = domain_defaults.max_grant_version,
 					 .max_event_channels = 1023,
 					 .cmdline = ""};
 	if (!keys_check(config, report))

@@ -48,6 +48,18 @@ struct domain_config {
 	unsigned int vif_count, disk_count;
 };
 
+/* What the host's configuration (host_config.h) says for all domains. */
+struct domain_defaults {
+	bool claim;	   /* memory, before a domain is built */
+	bool random_domid; /* in place of the next number */
+	bool has_cpus;
+	struct cpu_set cpus; /* where vCPUs may run at all */
+	int max_grant_frames, max_maptrack_frames;
+	unsigned int max_grant_version;
+	char bridge[64]; /* of an interface that names none */
+};
+extern struct domain_defaults domain_defaults;
+
 /*
  * Read all of it, reporting everything that is wrong and everything that is ignored. False after an error. *domain need not be
  * initialised and is to be freed in either case.

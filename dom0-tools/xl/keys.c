@@ -157,12 +157,19 @@ static const struct key keys[] = {
     {"xend_suspend_evtchn_compat", TAKES_BOOLEAN, KEY_ABSENT},
 };
 
+static const struct key_table domain_keys = {keys, sizeof(keys) / sizeof(keys[0])};
+
+static const struct key *find_in(const struct key_table *table, const char *name)
+{
+	for (unsigned int i = 0; i < table->count; i++)
+		if (!strcmp(table->keys[i].name, name))
+			return &table->keys[i];
+	return NULL;
+}
+
 const struct key *key_find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (!strcmp(keys[i].name, name))
-			return &keys[i];
-	return NULL;
+	return find_in(&domain_keys, name);
 }
 
 bool value_number(const struct config_value *value, long long *number)
@@ -202,9 +209,10 @@ static const char *wrong_kind(const struct key *key, const struct config_value *
 	return NULL;
 }
 
-static void check(const struct config_setting *setting, struct report *report)
+static void check(const struct key_table *table, const struct config_setting *setting,
+		  struct report *report)
 {
-	const struct key *key = key_find(setting->key);
+	const struct key *key = find_in(table, setting->key);
 	const char *right;
 
 	if (!key) {
@@ -227,12 +235,18 @@ static void check(const struct config_setting *setting, struct report *report)
 			       "%s is not supported here, ignored", key->name);
 }
 
-bool keys_check(const struct config *config, struct report *report)
+bool keys_check_by(const struct key_table *table, const struct config *config,
+		   struct report *report)
 {
 	unsigned int before = report->errors;
 
 	for (const struct config_setting *setting = config->settings; setting;
 	     setting = setting->next)
-		check(setting, report);
+		check(table, setting, report);
 	return report->errors == before;
+}
+
+bool keys_check(const struct config *config, struct report *report)
+{
+	return keys_check_by(&domain_keys, config, report);
 }

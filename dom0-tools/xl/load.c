@@ -6,12 +6,14 @@
 #include "control/control.h"
 #include "files/files.h"
 #include "xl/create.h"
+#include "xl/host_config.h"
 #include "xl/watch.h"
 
 /* Configurations are short; what is longer is something else. */
 #define CONFIG_SIZE 65536
 #define DIRECTORY   "/etc/xl"
 #define AUTO	    DIRECTORY "/auto"
+#define HOST	    DIRECTORY "/xl.conf"
 
 static long find_file(const char *path, char *found, const void **data, size_t *size)
 {
@@ -52,11 +54,25 @@ bool config_load(struct config *config, const char *path, bool quiet, struct rep
 	return config_parse(config, found, data, size, report);
 }
 
-/* Autostart */
+/* At boot */
 
 static void say(struct report *report, const char *message)
 {
 	announce("xl: %s", message);
+}
+
+void host_config_load(void)
+{
+	struct report report = {.say = say};
+	struct config config = {0};
+	struct file file;
+
+	if (files_find(HOST, &file))
+		return;
+	if (!config_load(&config, HOST, true, &report) ||
+	    !host_config_read(&domain_defaults, &config, &report))
+		announce("xl: not all of " HOST " is used");
+	config_free(&config);
 }
 
 static void start(const char *path)

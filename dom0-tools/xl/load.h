@@ -11,6 +11,9 @@
  */
 bool config_load(struct config *config, const char *path, bool quiet, struct report *report);
 
+/* Read /etc/xl/xl.conf, if there is one; what is wrong with it is said, and does not stop anything. */
+void host_config_load(void);
+
 /* Create every *.cfg of /etc/xl/auto, in the order of their names; what fails is said, and does not stop the others. */
 void autostart(void);
 

@@ -225,6 +225,7 @@ void toolstack_start(struct xs *store)
 	long error;
 
 	toolstack_store = store;
+	host_config_load();
 	if (!store) {
 		announce("xl: no memory for a connection to the store");
 		return;

@@ -15,8 +15,10 @@
 #include "xl/watch.h"
 #include "xl/xl.h"
 
+enum { ANY_CPUS = 256 };
+
 struct create_options {
-	bool console, debug, unwatched, foreground, dry_run, paused, quiet;
+	bool console, debug, unwatched, foreground, dry_run, paused, quiet, any_cpus;
 	const char *file;
 };
 
@@ -100,7 +102,9 @@ static void show_times(const struct creation *creation, domid_t domid, uint64_t 
 static int create(struct domain_config *domain, struct config *config,
 		  const struct create_options *options)
 {
-	struct creation creation = {.unwatched = options->unwatched, .progress = !options->quiet};
+	struct creation creation = {.unwatched = options->unwatched,
+				    .progress = !options->quiet,
+				    .any_cpus = options->any_cpus};
 	struct report report = report_to_stderr();
 	uint64_t begin = clock_now();
 	domid_t domid;
@@ -134,6 +138,7 @@ static bool create_options(int argc, char **argv, struct create_options *options
 					      {"defconfig", 1, NULL, 'f'},
 					      {"vncviewer", 0, NULL, 'V'},
 					      {"vncviewer-autopass", 0, NULL, 'A'},
+					      {"ignore-global-affinity-masks", 0, NULL, ANY_CPUS},
 					      {NULL, 0, NULL, 0}};
 	int c;
 
@@ -163,6 +168,9 @@ static bool create_options(int argc, char **argv, struct create_options *options
 			break;
 		case 'q':
 			options->quiet = true;
+			break;
+		case ANY_CPUS:
+			options->any_cpus = true;
 			break;
 		case 'V':
 		case 'A':

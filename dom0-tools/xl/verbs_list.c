@@ -122,7 +122,10 @@ static int json_option(int argc, char **argv)
 	return given;
 }
 
-int verb_vm_list(int argc, char **argv)
+/* All domains, in one of two forms. */
+static int list_all(int argc, char **argv,
+		    void (*text)(FILE *to, const struct domain_view *domains, unsigned int count),
+		    void (*json)(FILE *to, const struct domain_view *domains, unsigned int count))
 {
 	int as_json = json_option(argc, argv);
 	struct domain_list list;
@@ -133,12 +136,25 @@ int verb_vm_list(int argc, char **argv)
 	error = domain_list_read(&list);
 	if (error)
 		failed_with(error, "domains cannot be listed");
-	else if (as_json)
-		view_vm_list_json(stdout, list.views, list.count);
 	else
-		view_vm_list(stdout, list.views, list.count);
+		(as_json ? json : text)(stdout, list.views, list.count);
 	domain_list_free(&list);
 	return error ? XL_FAILED : XL_OK;
+}
+
+int verb_vm_list(int argc, char **argv)
+{
+	return list_all(argc, argv, view_vm_list, view_vm_list_json);
+}
+
+static void claims(FILE *to, const struct domain_view *domains, unsigned int count)
+{
+	view_list(to, domains, count, &(struct list_options){.claimed = true});
+}
+
+int verb_claims(int argc, char **argv)
+{
+	return list_all(argc, argv, claims, view_list_json);
 }
 
 /* vcpu-list */

@@ -354,9 +354,11 @@ int verb_vcpu_set(int argc, char **argv)
 	return XL_OK;
 }
 
+enum { ANY_CPUS = 256 };
+
 /* A set for the hypervisor, or NULL for "-". False after saying what is wrong. */
-static bool cpus_argument(const char *text, const struct cpu_set *online, struct control_cpus *cpus,
-			  const struct control_cpus **chosen)
+static bool cpus_argument(const char *text, const struct cpu_set *allowed,
+			  struct control_cpus *cpus, const struct control_cpus **chosen)
 {
 	struct cpu_set set;
 	const char *where, *wrong;
@@ -369,9 +371,9 @@ static bool cpus_argument(const char *text, const struct cpu_set *online, struct
 		failed("expected %s, found `%s'", wrong, where);
 		return false;
 	}
-	cpu_set_intersect(&set, online);
+	cpu_set_intersect(&set, allowed);
 	if (cpu_set_empty(&set)) {
-		failed("none of the CPUs `%s' is there", text);
+		failed("none of the CPUs `%s' is there, or allowed by xl.conf", text);
 		return false;
 	}
 	memcpy(cpus, &set, sizeof(*cpus));
@@ -381,19 +383,25 @@ static bool cpus_argument(const char *text, const struct cpu_set *online, struct
 
 int verb_vcpu_pin(int argc, char **argv)
 {
-	static const struct option words[] = {{"force", 0, NULL, 'f'}, {NULL, 0, NULL, 0}};
+	static const struct option words[] = {{"force", 0, NULL, 'f'},
+					      {"ignore-global-affinity-masks", 0, NULL, ANY_CPUS},
+					      {NULL, 0, NULL, 0}};
+	bool masked = domain_defaults.has_cpus;
 	struct control_cpus hard_cpus, soft_cpus;
 	const struct control_cpus *hard, *soft;
 	struct xen_sysctl_physinfo machine;
 	struct domain_view domain;
 	unsigned long first = 0, last;
-	struct cpu_set online;
+	struct cpu_set online, allowed;
 	long error;
 	int c;
 
-	while ((c = next_option(argc, argv, "f", words)) != -1)
-		if (c != 'f')
+	while ((c = next_option(argc, argv, "f", words)) != -1) {
+		if (c == ANY_CPUS)
+			masked = false;
+		else if (c != 'f')
 			return XL_USAGE;
+	}
 	if (!arguments_right(argc, argv, 3, 4))
 		return XL_USAGE;
 	if (!find_domain(argv[optind], &domain))
@@ -409,7 +417,10 @@ int verb_vcpu_pin(int argc, char **argv)
 	if (error)
 		return failed_with(error, "the machine's CPUs are not known");
 	cpu_set_first(&online, machine.max_cpu_id + 1);
-	if (!cpus_argument(argv[optind + 2], &online, &hard_cpus, &hard) ||
+	allowed = online;
+	if (masked)
+		cpu_set_intersect(&allowed, &domain_defaults.cpus);
+	if (!cpus_argument(argv[optind + 2], &allowed, &hard_cpus, &hard) ||
 	    !cpus_argument(argc > optind + 3 ? argv[optind + 3] : "-", &online, &soft_cpus, &soft))
 		return XL_FAILED;
 	for (unsigned long n = first; n <= last; n++) {

@@ -59,6 +59,8 @@ static void list_row(FILE *to, const struct domain_view *domain, const struct li
 		fprintf(to, " %16s", "Pool-0");
 	if (options->numa)
 		fprintf(to, " %12s", "any node");
+	if (options->claimed)
+		fprintf(to, " %8" PRIu64, domain->outstanding_kib / 1024);
 	fputc('\n', to);
 }
 
@@ -74,6 +76,8 @@ void view_list(FILE *to, const struct domain_view *domains, unsigned int count,
 		fprintf(to, "         Cpupool");
 	if (options->numa)
 		fprintf(to, " NODE Affinity");
+	if (options->claimed)
+		fprintf(to, "  Claimed");
 	fputc('\n', to);
 	for (unsigned int i = 0; i < count; i++)
 		list_row(to, &domains[i], options);

@@ -27,7 +27,7 @@ struct domain_view {
 void view_state(const struct domain_view *domain, char *text);
 
 struct list_options {
-	bool verbose, context, cpupool, numa;
+	bool verbose, context, cpupool, numa, claimed;
 };
 
 void view_list(FILE *to, const struct domain_view *domains, unsigned int count,

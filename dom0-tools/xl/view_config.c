@@ -54,7 +54,7 @@ static void build_info(struct json *json, const struct domain_config *config)
 	json_unsigned(json, "weight", config->weight);
 	json_unsigned(json, "cap", config->cap);
 	json_end(json);
-	json_string(json, "claim_mode", word(true));
+	json_string(json, "claim_mode", word(domain_defaults.claim));
 	json_unsigned(json, "event_channels", config->max_event_channels);
 	json_string(json, "kernel", config->kernel);
 	json_string(json, "cmdline", config->cmdline);

@@ -22,6 +22,8 @@ const struct verb xl_verbs[] = {
      VERB_DEVICE},
     {"cd-eject", "DOMAIN DISK", "for HVM domains: not here", NULL, verb_cd, VERB_DEVICE},
     {"cd-insert", "DOMAIN DISK TARGET", "for HVM domains: not here", NULL, verb_cd, VERB_DEVICE},
+    {"claims", "", "list domains with the memory that is claimed for them", "  --json  as JSON",
+     verb_claims, VERB_DOMAIN},
     {"config-update", "DOMAIN [CONFIGFILE] [KEY=VALUE...]",
      "change the configuration that a domain will restart with",
      "  -f, --defconfig=FILE  the configuration, if it is not the second argument",
@@ -40,6 +42,7 @@ const struct verb xl_verbs[] = {
      "  -n, --dryrun   show the configuration as JSON, and create nothing\n"
      "  -p             leave it paused\n"
      "  -q, --quiet    say nothing when all is well\n"
+     "  --ignore-global-affinity-masks  use CPUs that xl.conf does not allow too\n"
      "KEY=VALUE settings override those of the file; quote them for the shell: 'cpus=\"0-1\"; memory=64'.",
      verb_create, VERB_COMMON},
     {"debug-keys", "KEYS", "press keys of the hypervisor's console", NULL, verb_debug_keys,
@@ -116,6 +119,7 @@ const struct verb xl_verbs[] = {
     {"vcpu-pin", "[-f] DOMAIN VCPU|all HARD [SOFT]",
      "set where a domain's CPUs may, and better do, run",
      "  -f, --force  undo what the domain itself has pinned\n"
+     "  --ignore-global-affinity-masks  use CPUs that xl.conf does not allow too\n"
      "HARD, SOFT: sets of CPUs as in \"0-3,^1\" or all; - leaves what is.",
      verb_vcpu_pin, VERB_DOMAIN},
     {"vcpu-set", "DOMAIN COUNT", "ask a domain to use so many CPUs", NULL, verb_vcpu_set,

@@ -51,6 +51,7 @@ int verb_block_attach(int argc, char **argv);
 int verb_block_detach(int argc, char **argv);
 int verb_block_list(int argc, char **argv);
 int verb_cd(int argc, char **argv);
+int verb_claims(int argc, char **argv);
 int verb_config_update(int argc, char **argv);
 int verb_console(int argc, char **argv);
 int verb_create(int argc, char **argv);

@@ -155,16 +155,21 @@ def test_message_at_prompt(machine, tmp_path):
 
 
 def test_autostart(machine, tmp_path):
-    """What is in /etc/xl/auto is created at boot, in order; what fails does not stop the rest."""
+    """What is in /etc/xl/auto is created at boot, in order; what fails does not stop the rest. Nor does xl.conf."""
     configs = {"auto/10-first": 'name = "first"\nkernel = "/boot/example"\nmemory = 8\n',
                "auto/20-broken": 'name = "broken"\nkernel = \n',
                "auto/30-second": 'name = "second"\nkernel = "/boot/example"\nmemory = 8\n'}
-    with xl_machine(machine, tmp_path, configs, memory="256M") as m:
+    host = tmp_path / "xl.conf"
+    host.write_text('vm.cpumask = "1"\nclaim_mode = "no"\nlockfile = "/var/lock/xl"\n')
+    with xl_machine(machine, tmp_path, configs, {"etc/xl/xl.conf": str(host)}, cpus=2, memory="256M") as m:
+        m.expect(r"xl.conf:2: claim_mode: expected a number")
+        m.expect(r"xl.conf:3: warning: lockfile is not supported")
         m.expect(r"xl: started first \(domain 1\)")
         m.expect(r"20-broken.cfg:2: expected a string in quotes[^\n]*\n[^\n]*xl: [^\n]*20-broken.cfg was not started")
         m.expect(r"xl: started second \(domain 2\)")
         dom0 = Xl(m)
         assert list(dom0.domains()) == ["Domain-0", "first", "second"]
+        assert dom0.xl("claims")[0].endswith("Claimed") and re.search(r"first +1 +8 .* 0$", dom0.xl("claims")[2])
         dom0.xl("shutdown -a -w")
         dom0.wait_for("alone", lambda all_: list(all_) == ["Domain-0"])
         dom0.poweroff()

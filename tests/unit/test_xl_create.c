@@ -43,13 +43,17 @@ long control_physinfo(struct xen_sysctl_physinfo *info)
 	return fails() ? -XEN_EPERM : 0;
 }
 
+static domid_t wanted; /* number of a new domain; 0: any */
+
 long control_create_domain(const struct xen_domctl_createdomain *config, domid_t *domid)
 {
-	assert_int_equal(*domid, 0);
+	wanted = *domid;
+	if (wanted && domains[wanted].exists)
+		return -XEN_EEXIST;
 	if (fails())
 		return -XEN_ENOMEM;
 	for (domid_t i = 1; i < DOMAINS; i++)
-		if (!domains[i].exists) {
+		if (!domains[i].exists && (!wanted || i == wanted)) {
 			domains[i] =
 			    (struct fake_domain){.exists = true, .vcpus = config->max_vcpus};
 			memcpy(domains[i].uuid, config->handle, 16);
@@ -76,6 +80,14 @@ long control_max_vcpus(domid_t domid, unsigned int max)
 long control_max_mem(domid_t domid, uint64_t kib)
 {
 	domains[domid].max_kib = kib;
+	return fails() ? -XEN_ENOMEM : 0;
+}
+
+static unsigned long claimed;
+
+long control_claim(domid_t domid, unsigned long pages)
+{
+	claimed = pages;
 	return fails() ? -XEN_ENOMEM : 0;
 }
 
@@ -385,6 +397,13 @@ void uuid_make(uint8_t uuid[16])
 	memset(uuid, ++last, 16);
 }
 
+static uint64_t chance; /* the numbers that random_number() gives */
+
+uint64_t random_number(void)
+{
+	return chance++;
+}
+
 /* What is left. */
 
 static unsigned int entries_used(void)
@@ -499,6 +518,34 @@ static void test_layout(void **state)
 	assert_rights("/local/domain/1/data", 1, false);
 }
 
+/* What the host's configuration says. */
+static void test_host(void **state)
+{
+	const struct domain_defaults usual = domain_defaults;
+	domid_t domid;
+
+	assert_true(create(web, &domid, 0));
+	assert_int_equal(claimed, 64 << 8);
+	domain_end(domid);
+	domain_defaults.has_cpus = true;
+	domain_defaults.cpus = (struct cpu_set){{0x0c}};
+	domain_defaults.claim = false;
+	claimed = 0;
+	assert_true(create("name='web2';kernel='/k';memory=8;cpus='1-2'", &domid, 0));
+	assert_int_equal(domains[domid].hard.bits[0], 4);
+	assert_int_equal(claimed, 0);
+	domain_end(domid);
+	/* Also where nothing was said. */
+	assert_true(create("name='web3';kernel='/k';memory=8", &domid, 0));
+	assert_int_equal(domains[domid].hard.bits[0], 0x0c);
+	domain_defaults.random_domid = true;
+	/* Not one that is taken. */
+	chance = domid - 1;
+	assert_true(create("name='web4';kernel='/k';memory=8", &domid, 0));
+	assert_int_equal(domid, chance);
+	domain_defaults = usual;
+}
+
 static void test_end(void **state)
 {
 	domid_t domid;
@@ -580,9 +627,17 @@ static void test_disk_layout(void **state)
 
 static void test_vif_layout(void **state)
 {
+	const struct domain_defaults usual = domain_defaults;
 	char mac[4096];
 	domid_t domid;
 
+	snprintf(domain_defaults.bridge, sizeof(domain_defaults.bridge), "guests");
+	assert_true(create(devices, &domid, 0));
+	assert_entry("/local/domain/0/backend/vif/1/0/bridge", "guests");
+	assert_entry("/local/domain/0/backend/vif/1/7/bridge", "lan");
+	domain_end(domid);
+	domain_defaults = usual;
+	reset(NULL);
 	assert_true(create(devices, &domid, 0));
 	assert_entry("/local/domain/1/device/vif/0/handle", "0");
 	assert_entry("/local/domain/1/device/vif/7/handle", "7");
@@ -812,6 +867,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_layout, reset),
+	    cmocka_unit_test_setup(test_host, reset),
 	    cmocka_unit_test_setup(test_end, reset),
 	    cmocka_unit_test_setup(test_every_failure, reset),
 	    cmocka_unit_test_setup(test_disk_layout, reset),

@@ -70,7 +70,13 @@ static void test_states(void **state)
 
 static void test_list(void **state)
 {
-	struct list_options plain = {0}, verbose = {.verbose = true};
+	struct list_options plain = {0}, verbose = {.verbose = true},
+			    with_claims = {.claimed = true};
+	struct domain_view claimed = {.domid = 2,
+				      .name = "OL5",
+				      .memory_kib = 1201 << 10,
+				      .outstanding_kib = 847 << 10,
+				      .paused = true};
 	FILE *to = begin();
 
 	view_list(to, some, 2, &plain);
@@ -79,6 +85,12 @@ static void test_list(void **state)
 	    "Name                                        ID   Mem VCPUs\tState\tTime(s)\n"
 	    "Domain-0                                     0    64     1     r-----   11794.3\n"
 	    "web                                          7   128     2     ---sc-       0.2\n");
+	to = begin();
+	view_list(to, &claimed, 1, &with_claims);
+	assert_shown(
+	    to,
+	    "Name                                        ID   Mem VCPUs\tState\tTime(s)  Claimed\n"
+	    "OL5                                          2  2048     0     --p---       0.0      847\n");
 	to = begin();
 	view_list(to, some + 1, 1, &verbose);
 	assert_shown(
