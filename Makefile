@@ -26,6 +26,8 @@ PYTHON := /usr/bin/python3
 ##   CPU=EPYC           QEMU's CPU model (default: Haswell)
 ##   UEFI=1             UEFI firmware (OVMF) instead of BIOS
 ##   CMDLINE='...'      options of the hypervisor; DOM0='...' arguments of dom0
+##   NIC=e1000e         model of the network card (default: virtio-net-pci), none: no card
+##   FORWARD='8080:80'  ports of the host's that lead to a guest's: HOST:PORT or HOST:ADDRESS:PORT
 ##   QEMU_ARGS='...'    more arguments for QEMU
 CPUS ?= 2
 MEM ?= 1G
@@ -33,6 +35,8 @@ CPU ?= Haswell
 UEFI ?= 0
 CMDLINE ?=
 DOM0 ?=
+NIC ?=
+FORWARD ?=
 QEMU_ARGS ?=
 
 include Rules.mk
@@ -50,7 +54,7 @@ iso: $(BUILD)/cerne.iso ## make the bootable image build/cerne.iso (BIOS and UEF
 run: ## install what is missing, build, and boot the image in QEMU; the terminal is the serial console
 	@scripts/setup run
 	@$(MAKE) --no-print-directory $(BUILD)/cerne.iso
-	@CPUS='$(CPUS)' MEM='$(MEM)' CPU='$(CPU)' UEFI='$(UEFI)' QEMU_ARGS='$(subst ','\'',$(QEMU_ARGS))' \
+	@CPUS='$(CPUS)' MEM='$(MEM)' CPU='$(CPU)' UEFI='$(UEFI)' NIC='$(NIC)' FORWARD='$(FORWARD)' QEMU_ARGS='$(subst ','\'',$(QEMU_ARGS))' \
 		scripts/run-qemu $(BUILD)/cerne.iso
 
 # The layers of `make test`; each prints "N passed, N failed" last, and runs alone too.

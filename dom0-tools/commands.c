@@ -371,7 +371,7 @@ static int run_reboot(int argc, char **argv)
 
 const struct command commands[] = {
     {"bridges", "[--json]", "networks: bridges, their ports and addresses",
-     "bridges add NAME, bridges remove NAME, bridges uplink NAME CARD|none change them until the\n"
+     "bridges add NAME, bridges remove NAME, bridges uplink NAME CARD[,CARD]|none change them until the\n"
      "machine's end; /etc/xl/bridges has them from the start (docs/xl.md).",
      run_bridges, 3},
     {"cat", "FILE...", "print files", NULL, run_cat, LINE_SIZE},

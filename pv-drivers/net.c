@@ -215,11 +215,8 @@ static void pool_release(struct net_packet *packet)
 
 	for (uint32_t own = mine->own; own; own &= own - 1) {
 		uint64_t data = (uint64_t)packet->segments[__builtin_ctz(own)].data;
-		struct free_page *page = (struct free_page *)(data & ~(uint64_t)(PAGE_SIZE - 1));
 
-		page->next = pool->pages;
-		pool->pages = page;
-		pool->pages_free++;
+		net_pool_give_page(pool, (void *)(data & ~(uint64_t)(PAGE_SIZE - 1)));
 	}
 	packet->next = pool->packets;
 	pool->packets = packet;
@@ -258,28 +255,55 @@ void *net_packet_add_room(struct net_packet *packet, uint32_t length)
 	return mine->room;
 }
 
-void *net_packet_add_page(struct net_packet *packet, unsigned int offset, uint32_t length)
+void *net_pool_take_page(struct net_pool *pool)
 {
-	struct pool_packet *mine = (struct pool_packet *)packet;
-	struct net_pool *pool = mine->pool;
-	bool masked;
-	struct free_page *page;
-	uint8_t *data;
+	bool masked = events_save();
+	struct free_page *page = pool->pages;
 
-	if (offset >= PAGE_SIZE || length > PAGE_SIZE - offset)
-		return NULL;
-	masked = events_save();
-	page = pool->pages;
-	data = (uint8_t *)page + offset;
-	if (page && net_packet_add(packet, data, virt_to_machine(page) + offset, length)) {
+	if (page) {
 		pool->pages = page->next;
 		pool->pages_free--;
-		mine->own |= 1u << (packet->count - 1);
-	} else {
-		data = NULL;
 	}
 	events_restore(masked);
-	return data;
+	return page;
+}
+
+void net_pool_give_page(struct net_pool *pool, void *page)
+{
+	bool masked = events_save();
+	struct free_page *free_page = page;
+
+	free_page->next = pool->pages;
+	pool->pages = free_page;
+	pool->pages_free++;
+	events_restore(masked);
+}
+
+bool net_packet_add_taken(struct net_packet *packet, void *page, unsigned int offset,
+			  uint32_t length)
+{
+	struct pool_packet *mine = (struct pool_packet *)packet;
+
+	if (offset >= PAGE_SIZE || length > PAGE_SIZE - offset ||
+	    !net_packet_add(packet, (uint8_t *)page + offset, virt_to_machine(page) + offset,
+			    length))
+		return false;
+	mine->own |= 1u << (packet->count - 1);
+	return true;
+}
+
+void *net_packet_add_page(struct net_packet *packet, unsigned int offset, uint32_t length)
+{
+	struct net_pool *pool = ((struct pool_packet *)packet)->pool;
+	void *page = net_pool_take_page(pool);
+
+	if (!page)
+		return NULL;
+	if (!net_packet_add_taken(packet, page, offset, length)) {
+		net_pool_give_page(pool, page);
+		return NULL;
+	}
+	return (uint8_t *)page + offset;
 }
 
 struct net_packet *net_packet_from_bytes(struct net_pool *pool, const void *bytes, uint32_t length)

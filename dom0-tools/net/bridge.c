@@ -82,10 +82,11 @@ struct bridge *bridge_of(const struct net_port *port)
 	return mine ? mine->bridge : NULL;
 }
 
-bool bridge_is_used(const struct bridge *bridge, const struct net_port *beside)
+bool bridge_is_used(const struct bridge *bridge, bool (*ignore)(const struct net_port *port))
 {
 	for (const struct bridge_port *port = bridge->ports; port; port = port->next)
-		if (port->port != beside && (!bridge->host || port->port != bridge->host->driver))
+		if (!(ignore && ignore(port->port)) &&
+		    (!bridge->host || port->port != bridge->host->driver))
 			return true;
 	return bridge->host && bridge->host->user;
 }

@@ -33,7 +33,7 @@ struct seen_port {
 
 /* A bridge as it was at one moment. */
 struct seen {
-	char name[BRIDGE_NAME], uplink[NET_PORT_NAME];
+	char name[BRIDGE_NAME], uplink[UPLINKS];
 	unsigned int ports, addresses;
 	struct seen_port port[PORTS_SHOWN];
 	struct bridge_port *of[PORTS_SHOWN];
@@ -77,7 +77,7 @@ static void see(struct bridge *bridge, struct seen *seen)
 
 	seen->ports = seen->addresses = 0;
 	memcpy(seen->name, bridge->name, BRIDGE_NAME);
-	memcpy(seen->uplink, bridge->uplink, NET_PORT_NAME);
+	memcpy(seen->uplink, bridge->uplink, UPLINKS);
 	for (struct bridge_port *port = bridge->ports; port && seen->ports < PORTS_SHOWN;
 	     port = port->next)
 		see_port(seen, port);
@@ -272,6 +272,7 @@ int run_bridges(int argc, char **argv)
 	if (argc == 4 && strcmp(argv[1], "uplink") == 0)
 		return report(argv[2], network_set_uplink(
 					   argv[2], strcmp(argv[3], "none") == 0 ? "" : argv[3]));
-	printf("bridges: say nothing, --json, add NAME, remove NAME, or uplink NAME CARD|none\n");
+	printf(
+	    "bridges: say nothing, --json, add NAME, remove NAME, or uplink NAME CARD[,CARD...]|none\n");
 	return 1;
 }

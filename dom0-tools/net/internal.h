@@ -6,6 +6,7 @@
 #include "net/bridge.h"
 
 #define BRIDGE_ADDRESSES  2048 /* learned and fixed, of all ports */
+#define UPLINKS		  64
 #define BRIDGE_BUCKETS	  1024
 #define BRIDGE_AGE	  (300 * 1000000000ull) /* 802.1Q, table 8-6 */
 #define ADDRESSES_OF_PORT 32
@@ -72,12 +73,10 @@ extern struct bridge *bridges;
 
 /* The bridge that the port is on, or NULL. */
 struct bridge *bridge_of(const struct net_port *port);
-/* Is there a port on it beside this one (NULL: any) and dom0's own, or does dom0's stack use that? */
-bool bridge_is_used(const struct bridge *bridge, const struct net_port *beside);
+/* Is there a port on it beside those that do not count (NULL: none) and dom0's own, or does dom0's stack use that? */
+bool bridge_is_used(const struct bridge *bridge, bool (*ignore)(const struct net_port *port));
 
-/* network.c: the n-th card, or NULL; what the command does. Errors are negative errnos. */
-#define NETWORK_CARDS 8
-struct net_port *network_card(unsigned int number);
+/* network.c: what the command does. Errors are negative errnos. */
 long network_create_bridge(const char *name, const char *uplink, bool antispoof, uint32_t storm);
 long network_remove_bridge(const char *name);
 long network_set_uplink(const char *name, const char *uplink);

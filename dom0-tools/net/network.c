@@ -8,8 +8,9 @@
 #include <string.h>
 #include <guest/thread.h>
 
-#define CONFIG "/etc/xl/bridges"
-#define LINE   128
+#define CONFIG	      "/etc/xl/bridges"
+#define LINE	      128
+#define NETWORK_CARDS 8
 
 /* An uplink brings the broadcasts of a whole network. */
 #define STORM_UPLINK	 20000
@@ -18,11 +19,6 @@
 static struct mutex lock; /* of all below, and of who makes and removes bridges */
 static struct net_port *cards[NETWORK_CARDS];
 static unsigned int card_count;
-
-struct net_port *network_card(unsigned int number)
-{
-	return number < card_count ? cards[number] : NULL;
-}
 
 static struct net_port *find_card(const char *name)
 {
@@ -40,13 +36,47 @@ static long attach_card(struct bridge *bridge, struct net_port *card)
 	return bridge_attach(bridge, card, &options);
 }
 
+/* Is the name one of a list's? */
+static bool lists(const char *list, const char *name)
+{
+	size_t length = strlen(name);
+
+	while (*list) {
+		size_t item = strcspn(list, ",");
+
+		if (item == length && memcmp(list, name, length) == 0)
+			return true;
+		list += item + (list[item] == ',');
+	}
+	return false;
+}
+
 /* A card that is an uplink goes there when both are there, whichever comes first. */
 static long connect_card(struct net_port *card)
 {
 	for (struct bridge *bridge = bridges; bridge; bridge = bridge->next)
-		if (strcmp(bridge->uplink, card->name) == 0)
+		if (lists(bridge->uplink, card->name))
 			return attach_card(bridge, card);
 	return 0;
+}
+
+/* Put a bridge's uplinks on it, and take other cards off it. The first error. */
+static long connect_bridge(struct bridge *bridge)
+{
+	long error = 0, result;
+
+	for (unsigned int i = 0; i < card_count; i++) {
+		struct net_port *card = cards[i];
+		bool wanted = lists(bridge->uplink, card->name);
+
+		if (bridge_of(card) == bridge && !wanted)
+			bridge_detach(card);
+		if (bridge_of(card) == bridge || !wanted)
+			continue;
+		result = attach_card(bridge, card);
+		error = error ? error : result;
+	}
+	return error;
 }
 
 long network_add_card(struct net_port *port)
@@ -72,7 +102,7 @@ long network_create_bridge(const char *name, const char *uplink, bool antispoof,
 	struct bridge *bridge;
 	long error;
 
-	if (strlen(uplink) >= NET_PORT_NAME)
+	if (strlen(uplink) >= UPLINKS)
 		return -EINVAL;
 	mutex_lock(&lock);
 	error = bridge_create(name, &bridge);
@@ -80,55 +110,76 @@ long network_create_bridge(const char *name, const char *uplink, bool antispoof,
 		strcpy(bridge->uplink, uplink);
 		bridge->antispoof = antispoof;
 		bridge->storm = storm;
-		if (find_card(uplink))
-			error = attach_card(bridge, find_card(uplink));
+		error = connect_bridge(bridge);
 	}
 	mutex_unlock(&lock);
 	return error;
+}
+
+static bool is_card(const struct net_port *port)
+{
+	for (unsigned int i = 0; i < card_count; i++)
+		if (cards[i] == port)
+			return true;
+	return false;
 }
 
 long network_remove_bridge(const char *name)
 {
 	struct bridge *bridge;
-	struct net_port *card;
 	long error = -ENOENT;
 
 	mutex_lock(&lock);
 	bridge = bridge_find(name);
 	if (bridge) {
-		card = find_card(bridge->uplink);
-		error = bridge_is_used(bridge, card) ? -EBUSY : 0;
-		if (!error && card && bridge_of(card) == bridge)
-			bridge_detach(card);
-		if (!error)
+		error = bridge_is_used(bridge, is_card) ? -EBUSY : 0;
+		if (!error) {
+			bridge->uplink[0] = 0;
+			connect_bridge(bridge);
 			error = bridge_destroy(bridge);
+		}
 	}
 	mutex_unlock(&lock);
 	return error;
 }
 
+/* All in the list are cards that are on no other bridge. */
+static long check_uplinks(const struct bridge *bridge, const char *list)
+{
+	char name[NET_PORT_NAME];
+
+	if (strlen(list) >= UPLINKS)
+		return -EINVAL;
+	while (*list) {
+		size_t length = strcspn(list, ",");
+		const struct net_port *card;
+
+		if (length >= sizeof(name))
+			return -ENODEV;
+		memcpy(name, list, length);
+		name[length] = 0;
+		card = find_card(name);
+		if (!card)
+			return -ENODEV;
+		if (bridge_of(card) && bridge_of(card) != bridge)
+			return -EBUSY;
+		list += length + (list[length] == ',');
+	}
+	return 0;
+}
+
 long network_set_uplink(const char *name, const char *uplink)
 {
 	struct bridge *bridge;
-	struct net_port *card, *old;
-	long error = 0;
+	long error = -ENOENT;
 
 	mutex_lock(&lock);
 	bridge = bridge_find(name);
-	card = find_card(uplink);
-	if (!bridge || (!card && uplink[0])) {
-		mutex_unlock(&lock);
-		return bridge ? -ENODEV : -ENOENT;
-	}
-	old = find_card(bridge->uplink);
-	if (card && card != old && bridge_of(card)) {
-		error = -EBUSY;
-	} else if (card != old) {
-		if (old)
-			bridge_detach(old);
+	if (bridge)
+		error = check_uplinks(bridge, uplink);
+	if (!error) {
 		strcpy(bridge->uplink, uplink);
-		if (card)
-			error = attach_card(bridge, card);
+		error = connect_bridge(bridge);
 	}
 	mutex_unlock(&lock);
 	return error;

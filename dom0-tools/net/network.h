@@ -2,10 +2,10 @@
 /*
  * dom0's network: its cards, and which bridges there are. /etc/xl/bridges in dom0's root has a line for each bridge,
  *
- *	NAME [uplink=CARD|none] [antispoof=on|off] [storm=PACKETS]
+ *	NAME [uplink=CARD[,CARD...]|none] [antispoof=on|off] [storm=PACKETS]
  *
- * and without that file there is xenbr0, whose uplink is the first card, net0. An uplink is a trunk: VLANs of guests' ports are
- * tagged there. antispoof (on): guests' ports send from their own MAC only. storm: packets to groups a second that a guest
+ * and without that file there is xenbr0, whose uplink is the first card, net0. Uplinks are trunks: VLANs of guests' ports are
+ * tagged there; with several the bridge is a switch between them. antispoof (on): guests' ports send from their own MAC only. storm: packets to groups a second that a guest
  * may send, 0 for no limit.
  */
 #ifndef NET_NETWORK_H

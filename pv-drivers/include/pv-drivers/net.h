@@ -129,6 +129,15 @@ void *net_packet_add_room(struct net_packet *packet, uint32_t length);
  * Returns the data, or NULL.
  */
 void *net_packet_add_page(struct net_packet *packet, unsigned int offset, uint32_t length);
+/*
+ * For drivers of devices that write into memory before there is a packet: take a page out of the pool (NULL: there is none), and
+ * give it back, or add a part of it to a packet of the same pool, whose it is then. False: the packet has no room; the page stays
+ * the caller's.
+ */
+void *net_pool_take_page(struct net_pool *pool);
+void net_pool_give_page(struct net_pool *pool, void *page);
+bool net_packet_add_taken(struct net_packet *packet, void *page, unsigned int offset,
+			  uint32_t length);
 /* A packet of the pool with so many bytes copied into it; NULL: no room, or no bytes. */
 struct net_packet *net_packet_from_bytes(struct net_pool *pool, const void *bytes, uint32_t length);
 
