@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  4096
@@ -18,6 +19,29 @@ static inline void pages_free(void *pages, unsigned long count)
 {
 	(void)count;
 	free(pages);
+}
+
+static inline void *page_alloc(void)
+{
+	void *page = pages_alloc(1);
+
+	return page ? memset(page, 0, PAGE_SIZE) : NULL;
+}
+
+static inline void page_free(void *page)
+{
+	free(page);
+}
+
+/* As if all that the host has were mapped where it is. */
+static inline uint64_t page_lookup(unsigned long va)
+{
+	return va & ~(uint64_t)(PAGE_SIZE - 1);
+}
+
+static inline unsigned long pte_mfn(uint64_t pte)
+{
+	return pte >> PAGE_SHIFT;
 }
 
 static inline uint64_t virt_to_machine(const volatile void *virt)
