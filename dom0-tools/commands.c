@@ -6,6 +6,7 @@
 #include "xl/xl.h"
 #include "files/commands.h"
 #include "net/network.h"
+#include "net/vif.h"
 #include "pci/commands.h"
 #include "store/commands.h"
 #include <errno.h>
@@ -404,6 +405,10 @@ const struct command commands[] = {
     {"time", "COMMAND...", "how long a command takes, and since when: from the machine's start",
      NULL, run_time, LINE_SIZE},
     {"uptime", "", "for how long the machine has been up", NULL, run_uptime, 0},
+    {"vifs", "", "guests' network interfaces, and what went through them",
+     "Malformed: packets that a guest described wrongly. Stalls: times that it took none for too long.\n"
+     "Limited: times that its rate made it wait.",
+     run_vifs, 0},
     {"xenstore-chmod", "[-r] [-u] KEY PERM...", "set who may do what with a key of the store",
      "A permission is a letter (n none, r read, w write, b both) and a domain's number;\n"
      "the first is the owner's, its letter for all others. -r: and below; -u: and above.",

@@ -5,6 +5,7 @@
 #include "drivers/drivers.h"
 #include "files/files.h"
 #include "net/network.h"
+#include "net/vif.h"
 #include "pci/pci.h"
 #include "store/store.h"
 #include "xl/toolstack.h"
@@ -36,6 +37,9 @@ static void start_services(void)
 	error = xs ? console_start(xs) : -ENOMEM;
 	if (error)
 		printf("The console daemon does not run: %s\n", strerror((int)-error));
+	error = vif_start(store_connect());
+	if (error)
+		printf("Guests have no networks: %s\n", strerror((int)-error));
 	toolstack_start(store_connect());
 }
 
