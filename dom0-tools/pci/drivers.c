@@ -6,5 +6,6 @@
 const struct pci_driver *const pci_drivers[] = {
     &virtio_blk_driver,
     &virtio_net_driver,
+    &e1000e_driver,
     NULL,
 };
