@@ -50,10 +50,11 @@ unsigned int pci_capability(const struct pci_device *device, uint8_t id, unsigne
 	if (!(pci_read16(device, REG_STATUS) & STATUS_HAS_LIST))
 		return 0;
 	at = pci_read8(device, REG_CAPABILITIES) & 0xfcu;
-	/* Until `after` has come, what is found is skipped. */
-	for (unsigned int n = 0; at >= CAPABILITIES_FIRST && n < CAPABILITIES_MOST; n++) {
+	/* Until `after` has come, what is found is skipped. A register that comes again: the list is a ring. */
+	for (uint64_t seen = 0; at >= CAPABILITIES_FIRST && !(seen >> at / 4 & 1);) {
 		uint16_t head = pci_read16(device, at);
 
+		seen |= 1ull << at / 4;
 		if (at == after)
 			after = 0;
 		else if (!after && (head & 0xff) == id)

@@ -22,7 +22,6 @@
 #define REG_PIN		   0x3d
 
 #define CAPABILITIES_FIRST 0x40 /* behind the header */
-#define CAPABILITIES_MOST  48	/* as many as fit: a longer list is a ring */
 
 #define BAR_IO		   0x1
 #define BAR_TYPE	   0x6
