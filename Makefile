@@ -25,6 +25,7 @@ PYTHON := /usr/bin/python3
 ##   CPUS=4 MEM=2G      size of the machine
 ##   CPU=EPYC           QEMU's CPU model (default: Haswell)
 ##   UEFI=1             UEFI firmware (OVMF) instead of BIOS
+##   DISKS='a.img b.img:nvme'  disks from image files: virtio, or nvme, ahci
 ##   CMDLINE='...'      options of the hypervisor; DOM0='...' arguments of dom0
 ##   NIC=e1000e         model of the network card (default: virtio-net-pci), none: no card
 ##   FORWARD='8080:80'  ports of the host's that lead to a guest's: HOST:PORT or HOST:ADDRESS:PORT
@@ -38,6 +39,7 @@ DOM0 ?=
 NIC ?=
 FORWARD ?=
 QEMU_ARGS ?=
+DISKS ?=
 
 include Rules.mk
 
@@ -54,7 +56,8 @@ iso: $(BUILD)/cerne.iso ## make the bootable image build/cerne.iso (BIOS and UEF
 run: ## install what is missing, build, and boot the image in QEMU; the terminal is the serial console
 	@scripts/setup run
 	@$(MAKE) --no-print-directory $(BUILD)/cerne.iso
-	@CPUS='$(CPUS)' MEM='$(MEM)' CPU='$(CPU)' UEFI='$(UEFI)' NIC='$(NIC)' FORWARD='$(FORWARD)' QEMU_ARGS='$(subst ','\'',$(QEMU_ARGS))' \
+	@CPUS='$(CPUS)' MEM='$(MEM)' CPU='$(CPU)' UEFI='$(UEFI)' NIC='$(NIC)' FORWARD='$(FORWARD)' DISKS='$(DISKS)' \
+		QEMU_ARGS='$(subst ','\'',$(QEMU_ARGS))' \
 		scripts/run-qemu $(BUILD)/cerne.iso
 
 # The layers of `make test`; each prints "N passed, N failed" last, and runs alone too.

@@ -46,7 +46,7 @@ static void show_disk(const struct disk *disk)
 		       disk->serial);
 	printf("\n");
 	if (disk->table_error)
-		printf("%-10s  %s: it has no partitions here\n", "", disk->table_error);
+		printf("%-10s  no partitions: %s\n", "", disk->table_error);
 }
 
 static void write_disk(struct json *json, const struct disk *disk)
