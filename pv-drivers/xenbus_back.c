@@ -224,6 +224,8 @@ static void step(struct xenbus_back *back, enum xenbus_state other)
 		step_waiting(back, other);
 		break;
 	case XENBUS_BACK_CONNECTED:
+		if (back->service->driver->update)
+			back->service->driver->update(back);
 		step_connected(back, other);
 		break;
 	case XENBUS_BACK_LEAVING:
@@ -389,31 +391,41 @@ static bool stop_all(struct xenbus_service *service)
 	return !service->devices;
 }
 
+bool xenbus_service_turn(struct xenbus_service *service)
+{
+	if (!service->due)
+		return false;
+	service->due = false;
+	if (service->stopping) {
+		service->stopped = stop_all(service);
+		return true;
+	}
+	if (service->scan) {
+		service->scan = false;
+		scan(service);
+	}
+	serve_due(service);
+	/* A device that was removed may have been made again meanwhile. */
+	if (service->scan)
+		service->due = true;
+	return true;
+}
+
 static void run(void *argument)
 {
 	struct xenbus_service *service = argument;
-	bool masked, stopped = false;
+	bool masked;
 
-	while (!stopped) {
+	while (!service->stopped) {
 		masked = events_save();
 		while (!service->due)
 			wait_on(&service->wait, 0);
-		service->due = false;
 		events_restore(masked);
-		if (service->stopping) {
-			stopped = stop_all(service);
-			continue;
-		}
-		if (service->scan) {
-			service->scan = false;
-			scan(service);
-		}
-		serve_due(service);
-		if (service->scan)
-			service->due = true;
+		xenbus_service_turn(service);
 	}
 	masked = events_save();
-	service->stopped = true;
+	masked = events_save();
+	service->ended = true;
 	wake_all(&service->wait);
 	events_restore(masked);
 }
@@ -426,7 +438,7 @@ long xenbus_service_start(struct xenbus_service *service, struct xs *xs,
 
 	service->driver = driver;
 	service->xs = xs;
-	service->stopping = service->stopped = false;
+	service->stopping = service->stopped = service->ended = false;
 	format_string(service->path, sizeof(service->path), "backend/%s", driver->type);
 	service->names = pages_alloc(2 * NAMES / PAGE_SIZE);
 	if (!service->names)
@@ -455,7 +467,7 @@ void xenbus_service_stop(struct xenbus_service *service)
 	masked = events_save();
 	service->stopping = true;
 	wake(service);
-	while (!service->stopped)
+	while (!service->ended)
 		wait_on(&service->wait, 0);
 	events_restore(masked);
 	pages_free(service->names, 2 * NAMES / PAGE_SIZE);

@@ -25,7 +25,7 @@ static void release(struct xenbus_front *front, bool again)
 /* The end: for whoever waits, with an error. */
 static void finish(struct xenbus_front *front, long error)
 {
-	if (front->phase == XENBUS_FRONT_PUBLISHED || front->phase == XENBUS_FRONT_CONNECTED)
+	if (front->phase != XENBUS_FRONT_CLOSED)
 		release(front, false);
 	front->error = error;
 	enter(front, XENBUS_FRONT_CLOSED);
@@ -35,7 +35,6 @@ static void finish(struct xenbus_front *front, long error)
 static void fail(struct xenbus_front *front, long error, const char *what)
 {
 	xenbus_fail(&front->bus, error, "%s", what);
-	front->phase = XENBUS_FRONT_PUBLISHED;
 	finish(front, error);
 }
 

@@ -68,6 +68,8 @@ struct xenbus_back_driver {
 	bool (*disconnect)(struct xenbus_back *back);
 	/* Undo open. Never while it is connected. */
 	void (*close)(struct xenbus_back *back);
+	/* NULL, or: called after xenbus_back_kick while it is connected. */
+	void (*update)(struct xenbus_back *back);
 };
 
 struct xenbus_service {
@@ -78,7 +80,7 @@ struct xenbus_service {
 	char path[32];
 	struct xenbus_back *devices;
 	struct wait_queue wait;
-	bool due, scan, stopping, stopped;
+	bool due, scan, stopping, stopped, ended;
 	char *
 	    names; /* NAMES bytes for what domains there are, then as many for a domain's devices */
 };
@@ -101,6 +103,9 @@ void xenbus_back_kick(struct xenbus_back *back);
 /* Call function for each device, in the caller's thread, until it returns false. The list does not change meanwhile; it must not wait. */
 void xenbus_service_each(struct xenbus_service *service,
 			 bool (*function)(struct xenbus_back *back, void *data), void *data);
+
+/* For whoever has no threads (tests): what the service's thread would do now. False: nothing. */
+bool xenbus_service_turn(struct xenbus_service *service);
 
 /*
  * Tell the front half that nodes in our directory have changed (a disk's size), by writing the state once more, as Linux

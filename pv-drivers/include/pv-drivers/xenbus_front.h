@@ -35,7 +35,8 @@ struct xenbus_front_driver {
 	/*
 	 * Nothing more will come from the back half: give up the rings. False: it has them mapped still
 	 * (xenbus_ring_destroy); this is called once more when its state changes. again: it will come back, and what was
-	 * in flight is to be repeated after connect. Also called when prepare, publish or connect has failed.
+	 * in flight is to be repeated after connect. Also called when prepare, publish or connect has failed, and at the
+	 * end of a device for which nothing has been prepared, or which was to come back.
 	 */
 	bool (*disconnect)(struct xenbus_front *front, bool again);
 };
