@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shell.h"
 #include "block/commands.h"
+#include "block/service.h"
 #include "console/console.h"
 #include "control/control.h"
 #include "xl/xl.h"
@@ -371,6 +372,10 @@ static int run_reboot(int argc, char **argv)
 }
 
 const struct command commands[] = {
+    {"block", "[list [--json]]", "guests' disks, as they are served",
+     "block limit DOMID VDEV [bytes=N] [requests=N] sets how much a second a guest may do (0: no limit);\n"
+     "block restart ends the service and begins it anew, under running guests.",
+     run_block, 5},
     {"bridges", "[--json]", "networks: bridges, their ports and addresses",
      "bridges add NAME, bridges remove NAME, bridges uplink NAME CARD[,CARD]|none change them until the\n"
      "machine's end; /etc/xl/bridges has them from the start (docs/xl.md).",

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The first domain: tell what it was given, then a shell on the console. */
 #include "shell.h"
+#include "block/service.h"
+#include "block/source.h"
 #include "console/console.h"
 #include "drivers/drivers.h"
 #include "files/files.h"
@@ -40,6 +42,11 @@ static void start_services(void)
 	error = vif_start(store_connect());
 	if (error)
 		printf("Guests have no networks: %s\n", strerror((int)-error));
+	memory_sources_add();
+	disk_sources_add();
+	error = block_service_start(store_connect());
+	if (error)
+		printf("Guests' disks are not served: %s\n", strerror((int)-error));
 	toolstack_start(store_connect());
 }
 

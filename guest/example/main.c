@@ -6,6 +6,7 @@
  *
  * Two threads: the first one reads the console, the other one calls what watches of the store fire.
  */
+#include "disk.h"
 #include <guest/clock.h>
 #include <guest/console.h>
 #include <guest/memory.h>
@@ -198,6 +199,14 @@ static void run_store(char **words)
 		printk("store: error %ld\n", result);
 }
 
+static void run_disk(char **words)
+{
+	if (connected)
+		disk_command(&xs, words);
+	else
+		printk("store: not there\n");
+}
+
 static void run_crash(char **words)
 {
 	panic("asked to crash");
@@ -219,6 +228,7 @@ static const struct command commands[] = {
     {"uptime", "", run_uptime},
     {"spin", "[SECONDS]", run_spin},
     {"store", "read PATH | list PATH | write PATH VALUE", run_store},
+    {"disk", "list | sum NAME | write NAME FIRST COUNT BYTE", run_disk},
     {"crash", "", run_crash},
     {"poweroff", "", run_poweroff},
     {"reboot", "", run_reboot},

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* What the service of guests' disks shows to its command. */
+#ifndef BLOCK_INTERNAL_H
+#define BLOCK_INTERNAL_H
+
+#include "block/source.h"
+#include <pv-drivers/block_back.h>
+
+struct guest_disk {
+	struct xenbus_back bus; /* first */
+	struct block_back back;
+	struct block_source source;
+	char target[256];
+};
+
+extern struct xenbus_service block_service;
+
+/* End the service and begin anew, under running guests. 0, or a negated error. */
+long block_service_restart(void);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "block/service.h"
+#include "block/internal.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <guest/event.h>
+#include <public/errno.h>
+
+struct xenbus_service block_service;
+
+static struct xenbus_back *create(void)
+{
+	struct guest_disk *disk = calloc(1, sizeof(*disk));
+
+	return disk ? &disk->bus : NULL;
+}
+
+static struct guest_disk *disk_of(struct xenbus_back *back)
+{
+	return (struct guest_disk *)back;
+}
+
+static void destroy(struct xenbus_back *back)
+{
+	free(back);
+}
+
+static long read_text(struct xenbus_back *back, const char *name, char *value, size_t size)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", back->bus.own, name);
+	return xs_read(back->bus.xs, 0, path, value, size);
+}
+
+static uint64_t read_number(struct xenbus_back *back, const char *name)
+{
+	uint64_t value;
+
+	return xenbus_read_number(&back->bus, name, &value) ? 0 : value;
+}
+
+static enum block_access access_of(const char *mode)
+{
+	if (mode[0] != 'w')
+		return BLOCK_OPEN_READ;
+	return mode[1] == '!' ? BLOCK_OPEN_SHARED : BLOCK_OPEN_WRITE;
+}
+
+static long open_disk(struct xenbus_back *back, const char **why)
+{
+	struct guest_disk *disk = disk_of(back);
+	struct block_back_limits limits = {.bytes = read_number(back, "limit-bytes"),
+					   .requests = read_number(back, "limit-requests")};
+	char mode[8] = "r";
+	enum block_access access;
+	long error;
+
+	*why = "the store does not say what the disk is (params, mode)";
+	error = read_text(back, "params", disk->target, sizeof(disk->target));
+	if (error < 0)
+		return error;
+	error = read_text(back, "mode", mode, sizeof(mode));
+	if (error < 0)
+		return error;
+	access = access_of(mode);
+	error = block_source_open(&disk->source, disk->target, access, why);
+	if (error)
+		return error;
+	disk->back.bus = back;
+	disk->back.device = disk->source.device;
+	disk->back.read_only = access == BLOCK_OPEN_READ;
+	/* Unless the administrator has said no. */
+	disk->back.discard = xenbus_read_number(&back->bus, "discard-enable", &(uint64_t){0}) ||
+			     read_number(back, "discard-enable");
+	error = block_back_open(&disk->back, why);
+	if (error)
+		block_source_close(&disk->source);
+	else
+		block_back_set_limits(&disk->back, &limits);
+	return error;
+}
+
+static void close_disk(struct xenbus_back *back)
+{
+	struct guest_disk *disk = disk_of(back);
+
+	block_back_close(&disk->back);
+	block_source_close(&disk->source);
+}
+
+static long connect_disk(struct xenbus_back *back, const char **why)
+{
+	return block_back_connect(&disk_of(back)->back, why);
+}
+
+static bool disconnect_disk(struct xenbus_back *back)
+{
+	return block_back_disconnect(&disk_of(back)->back);
+}
+
+static void update_disk(struct xenbus_back *back)
+{
+	block_back_update(&disk_of(back)->back);
+}
+
+static const struct xenbus_back_driver driver = {
+    .type = "vbd",
+    .create = create,
+    .destroy = destroy,
+    .open = open_disk,
+    .connect = connect_disk,
+    .disconnect = disconnect_disk,
+    .close = close_disk,
+    .update = update_disk,
+};
+
+long block_service_start(struct xs *xs)
+{
+	long error;
+
+	if (!xs)
+		return -XEN_ENOMEM;
+	error = xs_dispatch_thread(xs, "disks-watch");
+	return error ? error : xenbus_service_start(&block_service, xs, &driver);
+}
+
+long block_service_restart(void)
+{
+	struct xs *xs = block_service.xs;
+
+	xenbus_service_stop(&block_service);
+	memset(&block_service, 0, sizeof(block_service));
+	return xenbus_service_start(&block_service, xs, &driver);
+}
