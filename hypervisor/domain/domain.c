@@ -282,6 +282,9 @@ static void free_domain(struct grace *g)
 	grant_destroy(d);
 	free_vcpus(d);
 	cpu_policy_free(d);
+	range_set_free(&d->mm.io_frames);
+	range_set_free(&d->irq.lines);
+	range_set_free(&d->ports);
 	domain_give_id(d->id);
 	kfree(d);
 	send_global_virq(VIRQ_DOM_EXC);

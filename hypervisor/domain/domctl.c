@@ -6,6 +6,7 @@
 #include "domain/domctl.h"
 #include "console/console.h"
 #include "cpu/cpu.h"
+#include "irq/irq.h"
 #include "lib/bitops.h"
 #include "lib/lib.h"
 #include "mm/mm.h"
@@ -222,33 +223,6 @@ static long settscinfo(struct domain *d, const struct xen_domctl_tsc_info *op)
 	return 0;
 }
 
-/* Devices are dom0's. To take away what a domain does not have is no error. */
-static long permission(const struct xen_domctl *op)
-{
-	bool allow;
-
-	switch (op->cmd) {
-	case XEN_DOMCTL_irq_permission:
-		allow = op->u.irq_permission.allow_access;
-		break;
-	case XEN_DOMCTL_iomem_permission:
-		if (!op->u.iomem_permission.nr_mfns ||
-		    op->u.iomem_permission.first_mfn + op->u.iomem_permission.nr_mfns - 1 <
-			op->u.iomem_permission.first_mfn)
-			return -EINVAL;
-		allow = op->u.iomem_permission.allow_access;
-		break;
-	default:
-		if (op->u.ioport_permission.first_port +
-			(uint64_t)op->u.ioport_permission.nr_ports >
-		    0x10000)
-			return -EINVAL;
-		allow = op->u.ioport_permission.allow_access;
-		break;
-	}
-	return allow ? -EOPNOTSUPP : 0;
-}
-
 /* ---- the call ---- */
 
 /* d: op->domain's; not the caller's where that would stop the caller for ever. */
@@ -307,9 +281,11 @@ static long on_domain(struct xen_domctl *op, struct domain *d, bool *copy_back)
 	case XEN_DOMCTL_settscinfo:
 		return settscinfo(d, &op->u.tsc_info);
 	case XEN_DOMCTL_irq_permission:
-	case XEN_DOMCTL_iomem_permission:
+		return pirq_permit(d, op->u.irq_permission.pirq, op->u.irq_permission.allow_access);
 	case XEN_DOMCTL_ioport_permission:
-		return permission(op);
+		return pv_ports_permit(d, op->u.ioport_permission.first_port,
+				       op->u.ioport_permission.nr_ports,
+				       op->u.ioport_permission.allow_access);
 	case XEN_DOMCTL_setnodeaffinity:
 		return setnodeaffinity(&op->u.nodeaffinity);
 	case XEN_DOMCTL_getnodeaffinity:
@@ -317,6 +293,7 @@ static long on_domain(struct xen_domctl *op, struct domain *d, bool *copy_back)
 	case XEN_DOMCTL_getpageframeinfo3:
 	case XEN_DOMCTL_shadow_op:
 	case XEN_DOMCTL_memory_mapping:
+	case XEN_DOMCTL_iomem_permission:
 		return mm_domctl(op, d);
 	default:
 		break;

@@ -4,6 +4,7 @@
 #include "console/console.h"
 #include "cpu/cpu.h"
 #include "cpu/topology.h"
+#include "irq/irq.h"
 #include "lib/bitops.h"
 #include "lib/lib.h"
 #include "mm/mm.h"
@@ -202,6 +203,30 @@ static long getdomaininfolist(struct xen_sysctl_getdomaininfolist *op)
 	return 0;
 }
 
+#define PCI_DEVICES_AT_ONCE 256
+
+/* There is one node. Who asks for more devices goes on from where num_devs tells. */
+static long pcitopoinfo(struct xen_sysctl_pcitopoinfo *op)
+{
+	vaddr_t devs = (vaddr_t)op->devs.p, nodes = (vaddr_t)op->nodes.p;
+	uint32_t n = min(op->num_devs, (uint32_t)PCI_DEVICES_AT_ONCE);
+
+	if (!devs || !nodes)
+		return -EINVAL;
+	for (uint32_t i = 0; i < n; i++) {
+		struct physdev_pci_device dev;
+		uint32_t node;
+
+		if (copy_from_guest(&dev, devs + i * sizeof(dev), sizeof(dev)))
+			return -EFAULT;
+		node = pci_device_known(dev.seg, dev.bus, dev.devfn) ? 0 : XEN_INVALID_DEV;
+		if (copy_to_guest(nodes + i * sizeof(node), &node, sizeof(node)))
+			return -EFAULT;
+	}
+	op->num_devs = n;
+	return 0;
+}
+
 long do_sysctl(vaddr_t arg)
 {
 	struct xen_sysctl op;
@@ -231,6 +256,9 @@ long do_sysctl(vaddr_t arg)
 		break;
 	case XEN_SYSCTL_cputopoinfo:
 		rc = cputopoinfo(&op.u.cputopoinfo);
+		break;
+	case XEN_SYSCTL_pcitopoinfo:
+		rc = pcitopoinfo(&op.u.pcitopoinfo);
 		break;
 	case XEN_SYSCTL_numainfo:
 		rc = numainfo(&op.u.numainfo);

@@ -9,6 +9,7 @@
 
 #include "lib/types.h"
 #include "lib/list.h"
+#include "lib/range_set.h"
 #include "lib/spinlock.h"
 #include "cpu/grace.h"
 #include "time/timer.h"
@@ -41,7 +42,8 @@ struct domain_mm {
 	mfn_t relinquish_next; /* progress of domain_relinquish_memory() */
 	uint64_t audited;      /* frames that the audit found */
 	bool audit_locked;
-	uint64_t vm_assist; /* bit per VMASST_TYPE_*; pv/ writes */
+	uint64_t vm_assist;	    /* bit per VMASST_TYPE_*; pv/ writes */
+	struct range_set io_frames; /* of devices, that the tools let it map */
 };
 
 /* ---- grant/ ---- */
@@ -140,7 +142,8 @@ struct domain_irq {
 	unsigned int nr;
 	uint64_t *
 	    eoi_map; /* a frame of the domain, in the direct map: bit per number that needs an eoi */
-	bool eoi_unmasks; /* pirq_eoi_gmfn_v1 */
+	bool eoi_unmasks;	/* pirq_eoi_gmfn_v1 */
+	struct range_set lines; /* that the tools let it bind */
 };
 
 /* ---- pv/ ---- */
@@ -302,6 +305,7 @@ struct domain {
 	uint32_t tsc_mode, tsc_incarnation;
 	bool creation_finished;	       /* it was unpaused: its processor is what it is now */
 	struct cpu_policy *cpu_policy; /* pv/cpu_policy.c; NULL: the default */
+	struct range_set ports;	       /* that the tools let it use; pv/ioport.c */
 
 	struct shared_info
 	    *shared_info; /* a frame of the domain, in the direct map; NULL in its end */

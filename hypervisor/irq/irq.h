@@ -9,8 +9,8 @@
  * PHYSDEVOP_eoi; edges and messages need no answer. The vector sits on the CPU of the vCPU that is told, and
  * follows it.
  *
- * What a domain can do to others with this. Only a privileged domain is given interrupts. Its line stays
- * masked until it answers; a message that comes oftener than once a microsecond is masked for a while.
+ * What a domain can do to others with this. Only a privileged domain, and whom it lets, is given interrupts. Its line
+ * stays masked until it answers, also for those with whom it shares it; a message that comes oftener than once a microsecond is masked for a while.
  * MSI-X tables and configuration space lie in memory and ports that the privileged domain reaches itself: it
  * could have a device write any message to 0xfee00000, as it could by any DMA, until an IOMMU remaps
  * interrupts. Vectors of the hypervisor's own are harmless when they come unasked: each handler looks for work
@@ -43,6 +43,9 @@ long pirq_map_gsi(struct domain *d, int gsi, int *pirq);
 long pirq_map_msi(struct domain *d, const struct msi_device *dev, int *pirq);
 long pirq_unmap(struct domain *d,
 		int pirq); /* -EINVAL: not mapped. What was bound to it is silent from now on. */
+/* d may bind the line that has this number with the caller (irq_permission). What is bound stays so. -EINVAL: no such
+ * number; -ENOMEM, -ENOSPC. */
+long pirq_permit(struct domain *d, unsigned int pirq, bool allow);
 long pirq_reserve(struct domain *d, bool gsi, uint32_t *pirq);
 /* -EINVAL: not bound. Hot. */
 long pirq_eoi(struct domain *d, unsigned int pirq);
@@ -54,7 +57,7 @@ long pirq_status(struct domain *d, unsigned int pirq);
 long pirq_set_eoi_page(struct domain *d, mfn_t mfn, bool unmask);
 
 /* ---- for event/, under domain.evtchn.lock ---- */
-/* Let the interrupt reach port, from now on. -EINVAL: no such number; -EPERM: not mapped; -EEXIST: bound;
+/* Let the interrupt reach port, from now on. -EINVAL: no such number; -EPERM: not mapped, or not permitted; -EEXIST: bound;
  * -EBUSY: another domain's, or the hypervisor's; -ENOSPC. */
 long pirq_bind(struct domain *d, unsigned int pirq, evtchn_port_t port, bool share);
 /* No event after this returns. */
@@ -79,6 +82,7 @@ long pci_mmcfg_check(uint64_t address, uint16_t segment, uint8_t start_bus, uint
 /* 0, -ENODEV; -EBUSY: entries of its table are in use. */
 long msix_prepare(uint16_t segment, uint8_t bus, uint8_t devfn);
 /* Write all messages of a device again. 0, -ENODEV. */
+bool pci_device_known(uint16_t segment, uint8_t bus, uint8_t devfn); /* announced */
 long msi_restore(uint16_t segment, uint8_t bus, uint8_t devfn);
 
 #endif

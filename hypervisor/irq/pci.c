@@ -53,6 +53,11 @@ struct pci_device *pci_find(uint16_t segment, uint8_t bus, uint8_t devfn)
 	return dev && READ_ONCE(dev->present) ? dev : NULL;
 }
 
+bool pci_device_known(uint16_t segment, uint8_t bus, uint8_t devfn)
+{
+	return pci_find(segment, bus, devfn);
+}
+
 static void find_capabilities(struct pci_device *dev)
 {
 	unsigned int at;

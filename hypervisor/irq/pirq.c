@@ -2,6 +2,7 @@
 /*
  * A domain's numbers for interrupts. Kernels ask for a line's own; who leaves the choice gets the lowest free one
  * for a line and the highest for a message, as from Xen. Whatever is mapped here was allowed by the caller (pv/physdev.c).
+ * A line that was mapped for an ordinary domain it can bind when the tools permit that, too.
  */
 #include "irq/internal.h"
 #include "cpu/cpu.h"
@@ -15,6 +16,8 @@
 /* Numbers beyond the lines': for so many messages a CPU, up to some CPUs. All fit the page of eoi's bits. */
 #define MSIS_PER_CPU   184
 #define CPUS_WITH_MSIS 16
+/* The same for an ordinary domain, as on Xen. */
+#define MSIS_ORDINARY 32
 /* The lowest number that is given away unasked: those below are the ISA interrupts' own. */
 #define FIRST_FREE_NUMBER 16
 _Static_assert(240 * 16 + MSIS_PER_CPU * CPUS_WITH_MSIS <= 8 * PAGE_SIZE, "bits in a page");
@@ -22,7 +25,7 @@ _Static_assert(240 * 16 + MSIS_PER_CPU * CPUS_WITH_MSIS <= 8 * PAGE_SIZE, "bits 
 static unsigned int numbers_of(const struct domain *d)
 {
 	if (!d->is_privileged)
-		return 0;
+		return ioapic_gsi_count() + MSIS_ORDINARY;
 	return ioapic_gsi_count() + MSIS_PER_CPU * min(nr_cpus, (unsigned int)CPUS_WITH_MSIS);
 }
 
@@ -49,7 +52,7 @@ static bool make_table(struct domain *d)
 
 	if (d->irq.pirq)
 		return true;
-	table = nr ? kzalloc(nr * sizeof(*table)) : NULL;
+	table = nr && !READ_ONCE(d->is_dying) ? kzalloc(nr * sizeof(*table)) : NULL;
 	if (!table)
 		return false;
 	for (unsigned int i = 0; i < nr; i++)
@@ -177,13 +180,12 @@ static void release(struct pirq *p)
 
 long pirq_unmap(struct domain *d, int pirq)
 {
-	struct pirq *p = pirq < 0 ? NULL : pirq_of(d, (unsigned int)pirq);
+	struct pirq *p;
 	long rc = -EINVAL;
 
-	if (!p)
-		return -EINVAL;
 	spin_lock(&d->irq.lock);
-	if (p->irq) {
+	p = pirq < 0 ? NULL : pirq_of(d, (unsigned int)pirq);
+	if (p && p->irq) {
 		release(p);
 		rc = 0;
 	}
@@ -207,6 +209,28 @@ long pirq_reserve(struct domain *d, bool gsi, uint32_t *pirq)
 	}
 	spin_unlock(&d->irq.lock);
 	return rc;
+}
+
+/* ---- permission ---- */
+
+/* Of the caller's numbers one that is not mapped stands for the line itself. A message is for whom it was mapped. */
+long pirq_permit(struct domain *d, unsigned int pirq, bool allow)
+{
+	const struct pirq *p = pirq_of(current->domain, pirq);
+	const struct irq *irq = p ? READ_ONCE(p->irq) : NULL;
+	unsigned int gsi = irq ? irq->number : pirq;
+
+	if (irq && irq->kind != IRQ_GSI)
+		return 0;
+	if (gsi >= ioapic_gsi_count())
+		return -EINVAL;
+	return range_set_change(&d->irq.lines, gsi, gsi, allow);
+}
+
+static bool permitted(const struct domain *d, const struct irq *irq)
+{
+	return d->is_privileged || irq->kind != IRQ_GSI ||
+	       range_set_has(&d->irq.lines, irq->number, irq->number);
 }
 
 /* ---- channels ---- */
@@ -236,7 +260,7 @@ long pirq_bind(struct domain *d, unsigned int pirq, evtchn_port_t port, bool sha
 	spin_lock(&d->irq.lock);
 	if (p->port)
 		rc = -EEXIST;
-	else if (!p->irq)
+	else if (!p->irq || !permitted(d, p->irq))
 		rc = -EPERM;
 	else {
 		show_eoi_bit(d, pirq, p->irq);

@@ -88,6 +88,16 @@ static long memory_mapping(const struct domain *d, const struct xen_domctl_memor
 	return 0;
 }
 
+/* What is mapped already stays so. */
+static long iomem_permission(struct domain *d, const struct xen_domctl_iomem_permission *op)
+{
+	mfn_t last = op->first_mfn + op->nr_mfns - 1;
+
+	if (!op->nr_mfns || last < op->first_mfn || last >> (cpu_features.phys_bits - PAGE_SHIFT))
+		return -EINVAL;
+	return range_set_change(&d->mm.io_frames, op->first_mfn, last, op->allow_access);
+}
+
 long mm_domctl(const struct xen_domctl *op, struct domain *d)
 {
 	switch (op->cmd) {
@@ -95,6 +105,8 @@ long mm_domctl(const struct xen_domctl *op, struct domain *d)
 		return getpageframeinfo3(d, &op->u.getpageframeinfo3);
 	case XEN_DOMCTL_shadow_op:
 		return shadow_op(d, &op->u.shadow_op);
+	case XEN_DOMCTL_iomem_permission:
+		return iomem_permission(d, &op->u.iomem_permission);
 	default:
 		return memory_mapping(d, &op->u.memory_mapping);
 	}

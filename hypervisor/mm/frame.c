@@ -91,7 +91,7 @@ static bool in_page_of(mfn_t mfn, paddr_t address)
 
 bool io_frame_allowed(const struct domain *d, mfn_t mfn)
 {
-	if (!d->is_privileged || frame_of_ram(mfn))
+	if (frame_of_ram(mfn) || (!d->is_privileged && !range_set_has(&d->mm.io_frames, mfn, mfn)))
 		return false;
 	if (mfn >= MSI_START >> PAGE_SHIFT && mfn < MSI_END >> PAGE_SHIFT)
 		return false;

@@ -137,7 +137,7 @@ long do_mmuext_op(vaddr_t uops, unsigned int count, vaddr_t pdone, unsigned int 
 long do_update_va_mapping(vaddr_t va, uint64_t val, unsigned long flags);
 long do_update_va_mapping_otherdomain(vaddr_t va, uint64_t val, unsigned long flags, domid_t domid);
 long do_memory_op(unsigned long cmd, vaddr_t arg);
-/* getpageframeinfo3, shadow_op, memory_mapping of d (domctl.c). */
+/* getpageframeinfo3, shadow_op, memory_mapping, iomem_permission of d (domctl.c). */
 struct xen_domctl;
 long mm_domctl(const struct xen_domctl *op, struct domain *d);
 long do_set_gdt(vaddr_t frame_list, unsigned int entries);

@@ -109,7 +109,7 @@
  * Reserved bits and address bits beyond the CPU's are refused, as is NX where there is no NX, and GLOBAL and
  * PSE above level 1. USER is always set, for guest kernels run in ring 3 too (guest user mode has another
  * root); GLOBAL is cleared in level 1, so that loading CR3 separates kernel from user. Memory types: in levels 2 to 4 cleared, for a walk that bypasses
- * the caches might read what memory held long ago; in level 1 cleared unless the domain is privileged, for
+ * the caches might read what memory held long ago; in level 1 cleared for RAM unless the domain is privileged, for
  * the same reason with contents. Bits that the CPU ignores are the guest's.
  */
 #include "mm/page_type.h"
@@ -302,10 +302,12 @@ static inline bool get_writable(struct frame *f, const struct domain *d)
 
 /* ---- level-1 entries ---- */
 
+#define CACHE_BITS ((uint64_t)(PTE_PWT | PTE_PCD | PTE_PAT))
+
 static inline uint64_t adjust_l1(const struct domain *d, uint64_t e)
 {
 	e = (e | PTE_USER) & ~(uint64_t)PTE_GLOBAL;
-	return d->is_privileged ? e : e & ~(uint64_t)(PTE_PWT | PTE_PCD | PTE_PAT);
+	return d->is_privileged || !(e & CACHE_BITS) || !entry_frame(e) ? e : e & ~CACHE_BITS;
 }
 
 /*

@@ -2,13 +2,14 @@
 /*
  * I/O ports of guests. Whether the current mode may use a port at all is the guest kernel's matter
  * (set_iopl, set_iobitmap): without permission the instruction is #GP. Whether there is anything behind
- * the port is ours: dom0 reaches the hardware, except what the hypervisor drives itself; for all others
- * no port exists.
+ * the port is ours: dom0 reaches the hardware, except what the hypervisor drives itself; another domain the ports
+ * that the tools permit it. For whom a port is not there it does not exist.
  */
 #include "pv/internal.h"
 #include "boot/boot.h"
 #include "console/console.h"
 #include "irq/irq.h"
+#include "lib/errno.h"
 #include "lib/lib.h"
 
 #define PIT_CHANNEL_2 0x42
@@ -32,9 +33,17 @@ static bool owned_by_hypervisor(unsigned int port)
 	return console_owns_port((uint16_t)port);
 }
 
+long pv_ports_permit(struct domain *d, uint64_t first, uint64_t count, bool allow)
+{
+	if (first + count > 0x10000)
+		return -EINVAL;
+	return count ? range_set_change(&d->ports, first, first + count - 1, allow) : 0;
+}
+
 static bool reaches_hardware(const struct domain *d, unsigned int port, unsigned int bytes)
 {
-	if (!d->is_privileged || port + bytes > 0x10000)
+	if (port + bytes > 0x10000 ||
+	    (!d->is_privileged && !range_set_has(&d->ports, port, port + bytes - 1)))
 		return false;
 	for (unsigned int i = 0; i < bytes; i++)
 		if (owned_by_hypervisor(port + i))

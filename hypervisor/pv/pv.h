@@ -88,4 +88,7 @@ bool pv_xcr0_ok(uint64_t xcr0);
 /* State of a vCPU whose kernel has set nothing. */
 void vcpu_pv_init(struct vcpu *v);
 
+/* ioport.c: d may use these ports, or may no more. -EINVAL: there are no such ports; -ENOMEM, -ENOSPC. */
+long pv_ports_permit(struct domain *d, uint64_t first, uint64_t count, bool allow);
+
 #endif

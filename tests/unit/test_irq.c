@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/irq/pirq.c hypervisor/irq/msi.c hypervisor/irq/pci.c hypervisor/lib/spinlock.c
+// sources: hypervisor/irq/pirq.c hypervisor/irq/msi.c hypervisor/irq/pci.c hypervisor/lib/spinlock.c hypervisor/lib/range_set.c
 // flags: -fno-sanitize=object-size
 /*
  * Interrupts of devices on a machine of two CPUs: an IO-APIC of 24 lines, a device with MSI and MSI-X, one with
@@ -577,11 +577,37 @@ static void test_numbers(void **state)
 	assert_int_equal(pirq_bind(d, 4, 5, true), -EBUSY);
 	assert_int_equal(pirq_status(d, 4), XENIRQSTAT_needs_eoi);
 	assert_int_equal(pirq_status(d, LINES + 2 * 184), -EINVAL);
-	/* A domain without privilege has no numbers. */
-	domains[1].is_privileged = false;
-	assert_int_equal(pirq_bind(&domains[1], 4, 5, true), -EINVAL);
-	assert_int_equal(pirq_status(&domains[1], 4), -EINVAL);
-	assert_int_equal(pirq_eoi(&domains[1], 4), -EINVAL);
+}
+
+/* A domain without privilege binds a line that was mapped for it and permitted: both, and no other. */
+static void test_permission(void **state)
+{
+	struct domain *first = &domains[0], *d = &domains[1];
+
+	unit_cpu_info.vcpu = &vcpus[0];
+	d->is_privileged = false;
+	assert_int_equal(pirq_bind(d, 8, 5, true), -EPERM);
+	assert_int_equal(pirq_bind(d, LINES + 32, 5, true), -EINVAL);
+	assert_int_equal(pirq_eoi(d, 8), -EINVAL);
+	assert_int_equal(map(d, 8, 8), 0);
+	assert_int_equal(map(d, 9, 9), 0);
+	assert_int_equal(pirq_bind(d, 8, 5, true), -EPERM);
+	assert_int_equal(pirq_permit(d, LINES, true), -EINVAL);
+	assert_int_equal(pirq_permit(d, ~0U, true), -EINVAL);
+	/* The number is the caller's: its 30 is line 8. */
+	assert_int_equal(map(first, 8, 30), 0);
+	assert_int_equal(pirq_permit(d, 30, true), 0);
+	assert_int_equal(pirq_bind(d, 8, 5, true), 0);
+	assert_int_equal(pirq_bind(d, 9, 6, true), -EPERM);
+	assert_int_equal(pirq_permit(d, 9, true), 0);
+	assert_int_equal(pirq_permit(d, 9, false), 0);
+	assert_int_equal(pirq_bind(d, 9, 6, true), -EPERM);
+	pirq_destroy(d);
+	/* Nothing begins with one that dies. */
+	d->is_dying = true;
+	assert_int_equal(map(d, 8, 8), -ENOMEM);
+	range_set_free(&d->irq.lines);
+	pirq_destroy(first);
 }
 
 static void test_setup(void **state)
@@ -937,10 +963,12 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_edge),	      TEST(test_level),	 TEST(test_late),	TEST(test_numbers),
-	    TEST(test_setup),	      TEST(test_shared), TEST(test_eoi_page),	TEST(test_follow),
-	    TEST(test_follow_level),  TEST(test_msix),	 TEST(test_exhaustion), TEST(test_msi),
-	    TEST(test_table_address), TEST(test_mmcfg),	 TEST(test_storm),
+	    TEST(test_edge),	      TEST(test_level),	     TEST(test_late),
+	    TEST(test_numbers),	      TEST(test_setup),	     TEST(test_shared),
+	    TEST(test_eoi_page),      TEST(test_follow),     TEST(test_follow_level),
+	    TEST(test_msix),	      TEST(test_exhaustion), TEST(test_msi),
+	    TEST(test_table_address), TEST(test_mmcfg),	     TEST(test_storm),
+	    TEST(test_permission),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

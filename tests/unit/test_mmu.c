@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/mm/mmu.c hypervisor/mm/page_type.c hypervisor/mm/alloc.c hypervisor/mm/frame.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c hypervisor/mm/emulate_pte.c hypervisor/mm/audit.c hypervisor/mm/relinquish.c
+// sources: hypervisor/mm/mmu.c hypervisor/mm/page_type.c hypervisor/mm/alloc.c hypervisor/mm/frame.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c hypervisor/mm/emulate_pte.c hypervisor/mm/audit.c hypervisor/mm/relinquish.c hypervisor/lib/range_set.c
 // flags: -DMM_BUDGET=700 -DFRAMES_PER_CALL=200
 /* The hypercalls about memory: arguments good and bad, lists, preemption; emulated writes. */
 #include "unit.h"
@@ -97,6 +97,27 @@ static void update_of_plain_guest(void **state)
 	assert_int_equal(do_update_va_mapping_otherdomain(TABLE_VA, 0, 0, DOMID_IO), -EPERM);
 	assert_int_equal(mmuext(MMUEXT_FLUSH_CACHE, 0, 0), -EACCES);
 	assert_int_equal(do_memory_op(XENMEM_machine_memory_map, (vaddr_t)&req), -EPERM);
+}
+
+/* By permission, with what it says of caches; that is gone when the next entry is made. */
+static void device_of_plain_guest(void **state)
+{
+	mfn_t device = FAKE_RAM + 1;
+
+	assert_int_equal(mmu_update(l1(5), pte(device, RW), DOMID_SELF), -EPERM);
+	assert_int_equal(range_set_add(&guest.mm.io_frames, 0, device), 0);
+	assert_int_equal(mmu_update(l1(5), pte(device, RW | PTE_PCD | PTE_PWT), DOMID_SELF), 0);
+	assert_int_equal(page(L1)[5], pte(device, RW | PTE_PCD | PTE_PWT));
+	assert_int_equal(mmu_update(l1(6), pte(device, RW), DOMID_IO), 0);
+	assert_int_equal(mmu_update(l1(7), pte(device + 1, RW), DOMID_SELF), -EPERM);
+	/* Memory in the same range is no device. */
+	assert_int_equal(mmu_update(l1(7), pte(domain_alloc_frames(&other, 0, 0), RO), DOMID_SELF),
+			 -EINVAL);
+	assert_int_equal(mmu_update(l1(7), pte(3, RO), DOMID_IO), -EPERM);
+	assert_int_equal(mmu_update(l1(7), pte(DATA, RW | PTE_PCD), DOMID_SELF), 0);
+	assert_int_equal(page(L1)[7], pte(DATA, RW));
+	range_set_free(&guest.mm.io_frames);
+	assert_int_equal(mmu_update(l1(6), pte(device, RO), DOMID_IO), -EPERM);
 }
 
 static void devices(void **state)
@@ -479,6 +500,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(update_arguments),
 	    cmocka_unit_test_setup_teardown(update_of_plain_guest, start_plain, stop),
+	    cmocka_unit_test_setup_teardown(device_of_plain_guest, start_plain, stop),
 	    TEST(devices),
 	    TEST(accessed_and_dirty),
 	    TEST(ordinary_memory),

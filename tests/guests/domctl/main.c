@@ -443,6 +443,9 @@ static void permissions(void)
 	domctl_op.u.ioport_permission.first_port = 0x3f8;
 	domctl_op.u.ioport_permission.nr_ports = 8;
 	EXPECT(domctl(XEN_DOMCTL_ioport_permission, child), 0); /* it had none */
+	domctl_op.u.ioport_permission.allow_access = 1;
+	EXPECT(domctl(XEN_DOMCTL_ioport_permission, child), 0);
+	domctl_op.u.ioport_permission.allow_access = 0;
 	domctl_op.u.ioport_permission.nr_ports = 0xffffffff;
 	EXPECT(domctl(XEN_DOMCTL_ioport_permission, child), -EINVAL);
 	memset(&domctl_op.u, 0, sizeof(domctl_op.u));
@@ -452,6 +455,31 @@ static void permissions(void)
 	domctl_op.u.iomem_permission.first_mfn = ~0ul;
 	domctl_op.u.iomem_permission.nr_mfns = 2;
 	EXPECT(domctl(XEN_DOMCTL_iomem_permission, child), -EINVAL);
+}
+
+/* A device is known when it was announced; there is one node. */
+static void pci_topology(void)
+{
+	physdev_pci_device_t devices[] = {{.bus = 0, .devfn = 0xfa}, {.seg = 9, .bus = 1}};
+	struct physdev_pci_device_add add = {.bus = 0, .devfn = 0xfa};
+	uint32_t nodes[2] = {7, 7};
+
+	sysctl_op.u.pcitopoinfo.num_devs = 2;
+	sysctl_op.u.pcitopoinfo.devs.p = devices;
+	sysctl_op.u.pcitopoinfo.nodes.p = nodes;
+	EXPECT(sysctl(XEN_SYSCTL_pcitopoinfo), 0);
+	EXPECT(sysctl_op.u.pcitopoinfo.num_devs, 2);
+	EXPECT(nodes[0], XEN_INVALID_DEV);
+	EXPECT(nodes[1], XEN_INVALID_DEV);
+	EXPECT(hypercall_physdev_op(PHYSDEVOP_pci_device_add, &add), 0);
+	EXPECT(sysctl(XEN_SYSCTL_pcitopoinfo), 0);
+	EXPECT(nodes[0], 0);
+	EXPECT(nodes[1], XEN_INVALID_DEV);
+	sysctl_op.u.pcitopoinfo.num_devs = 0xffffffff;
+	sysctl_op.u.pcitopoinfo.devs.p = (void *)NOT_MAPPED;
+	EXPECT(sysctl(XEN_SYSCTL_pcitopoinfo), -EFAULT);
+	sysctl_op.u.pcitopoinfo.devs.p = NULL;
+	EXPECT(sysctl(XEN_SYSCTL_pcitopoinfo), -EINVAL);
 }
 
 static void policy(void)
@@ -710,6 +738,7 @@ static const struct test tests[] = {
     {"cpu_policy of a new domain", policy_of_new_domain},
     {"sysctl, the machine", machine},
     {"sysctl, cpupool", pool},
+    {"sysctl, pcitopoinfo", pci_topology},
     {"sysctl, processor", processor},
     {"sysctl, others", other_sysctls},
     {"VIRQ_DOM_EXC", virq_dom_exc},

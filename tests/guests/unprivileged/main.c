@@ -291,6 +291,133 @@ static void no_ports(void)
 	child_end(&child);
 }
 
+/* ---- devices that the tools let it use ---- */
+
+#define CLOCK	   8	   /* its line */
+#define CLOCK_PORT 0x70	   /* index; the next one is data (MC146818A) */
+#define HPET	   0xfed00 /* frame; every q35 machine of QEMU has it there */
+#define HPET_ID	   0x8086a201
+
+static uint8_t window[4096] __attribute__((aligned(4096)));
+
+static uint8_t clock_read(uint8_t reg)
+{
+	uint8_t value;
+
+	__asm__ volatile("outb %1, %2; inb %3, %0"
+			 : "=a"(value)
+			 : "0"(reg), "i"(CLOCK_PORT), "i"(CLOCK_PORT + 1));
+	return value;
+}
+
+static void clock_write(uint8_t reg, uint8_t value)
+{
+	__asm__ volatile("outb %0, %1" ::"a"(reg), "i"(CLOCK_PORT));
+	__asm__ volatile("outb %0, %1" ::"a"(value), "i"(CLOCK_PORT + 1));
+}
+
+static long bind_clock(evtchn_port_t *port)
+{
+	struct evtchn_bind_pirq op = {.pirq = CLOCK};
+	long rc = hypercall_event_channel_op(EVTCHNOP_bind_pirq, &op);
+
+	*port = op.port;
+	return rc;
+}
+
+static long map_hpet(void)
+{
+	return hypercall_update_va_mapping((unsigned long)window, (uint64_t)HPET << 12 | 0x67,
+					   UVMF_INVLPG | UVMF_LOCAL);
+}
+
+/* Its periodic interrupt, 1024 times a second: has one come within a second? */
+static bool clock_fires(const struct child_mail *mail, evtchn_port_t port)
+{
+	struct sched_poll poll = {.nr_ports = 1};
+	struct vcpu_runstate_info state;
+	uint8_t was = clock_read(0x0b);
+
+	hypercall_vcpu_op(VCPUOP_get_runstate_info, 0, &state);
+	poll.timeout = state.state_entry_time + 1000000000;
+	poll.ports.p = &port;
+	clock_write(0x0a, 0x26);
+	clock_write(0x0b, was | 0x40);
+	clock_read(0x0c);
+	hypercall_sched_op(SCHEDOP_poll, &poll);
+	clock_write(0x0b, was);
+	return mail->shared->evtchn_pending[port / 64] >> port % 64 & 1;
+}
+
+static void use_devices(struct child_mail *mail)
+{
+	struct physdev_set_iopl iopl = {.iopl = 1};
+	evtchn_port_t port;
+
+	hypercall_physdev_op(PHYSDEVOP_set_iopl, &iopl);
+	for (unsigned int round = 0; round < 3; round++) {
+		volatile uint64_t *value = &mail->value[10 * round];
+
+		value[0] = clock_read(0x0d);
+		value[1] = (uint64_t)bind_clock(&port);
+		value[2] = value[1] ? 0 : clock_fires(mail, port);
+		value[3] = (uint64_t)map_hpet();
+		value[4] = value[3] ? 0 : *(volatile uint32_t *)window;
+		child_say(mail, round + 1, round + 1);
+	}
+}
+
+static void allow_devices(bool allow)
+{
+	domctl_op.u.ioport_permission = (struct xen_domctl_ioport_permission){
+	    .first_port = CLOCK_PORT, .nr_ports = 2, .allow_access = allow};
+	EXPECT(domctl(XEN_DOMCTL_ioport_permission, child.domid), 0);
+	domctl_op.u.irq_permission =
+	    (struct xen_domctl_irq_permission){.pirq = CLOCK, .allow_access = allow};
+	EXPECT(domctl(XEN_DOMCTL_irq_permission, child.domid), 0);
+	domctl_op.u.iomem_permission = (struct xen_domctl_iomem_permission){
+	    .first_mfn = HPET, .nr_mfns = 1, .allow_access = allow};
+	EXPECT(domctl(XEN_DOMCTL_iomem_permission, child.domid), 0);
+}
+
+static void expect_no_devices(const volatile uint64_t *value, long bound)
+{
+	EXPECT(value[0], 0xff);
+	EXPECT((long)value[1], bound);
+	EXPECT((long)value[3], -EPERM);
+}
+
+/* What it may use it does use; before and afterwards it is not there. */
+static void devices(void)
+{
+	struct physdev_map_pirq map = {.type = MAP_PIRQ_TYPE_GSI, .index = CLOCK, .pirq = CLOCK};
+	const volatile uint64_t *value;
+
+	if (!child_run(&child, 1, use_devices))
+		return;
+	value = child.mail->value;
+	child_wait_said(&child, 1);
+	expect_no_devices(value, -EPERM);
+	map.domid = child.domid;
+	EXPECT(hypercall_physdev_op(PHYSDEVOP_map_pirq, &map), 0);
+	EXPECT(map.pirq, CLOCK);
+	allow_devices(true);
+	child_answer(&child, 1);
+	child_wait_said(&child, 2);
+	EXPECT(value[10], 0x80); /* its battery is good */
+	EXPECT((long)value[11], 0);
+	EXPECT(value[12], 1);
+	EXPECT((long)value[13], 0);
+	EXPECT(value[14], HPET_ID);
+	allow_devices(false);
+	child_answer(&child, 2);
+	child_wait_said(&child, 3);
+	expect_no_devices(value + 20, -EEXIST); /* what is bound stays so */
+	child_answer(&child, 3);
+	child_wait_shutdown(&child, SHUTDOWN_poweroff);
+	child_end(&child);
+}
+
 static void write_apic_base(struct child_mail *mail)
 {
 	mail->said = 1;
@@ -402,9 +529,8 @@ static void turns(void)
 }
 
 static const struct test tests[] = {
-    {"calls", calls},
-    {"ports", no_ports},
-    {"deadly instructions", deadly},
+    {"calls", calls},	     {"ports", no_ports},
+    {"devices", devices},    {"deadly instructions", deadly},
     {"taking turns", turns},
 };
 
