@@ -28,3 +28,10 @@ void drivers_options(int argc, char **argv)
 		if (strncmp(argv[i], TIMEOUT, sizeof(TIMEOUT) - 1) == 0)
 			set_timeout(argv[i] + sizeof(TIMEOUT) - 1);
 }
+
+void disk_note_use(char *text, size_t room, const char *name)
+{
+	size_t used = strlen(text);
+
+	snprintf(text + used, room - used, "%s%s", used ? " " : "", name);
+}

@@ -5,7 +5,7 @@
 
 const struct pci_driver *const pci_drivers[] = {
     &virtio_blk_driver,
+    &nvme_driver,
     &virtio_net_driver,
-    &e1000e_driver,
     NULL,
 };

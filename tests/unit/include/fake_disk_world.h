@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What surrounds a driver of disks, for tests on the host: time, memory for DMA, PCI's functions, the registry; requests
+ * with memory of their own, made at random and compared with a second copy of the disk. The device itself is the test's:
+ * registers, and what it does when it is given a turn (device_step).
+ */
+#ifndef FAKE_DISK_WORLD_H
+#define FAKE_DISK_WORLD_H
+
+#include "unit.h"
+#include "block/registry.h"
+#include "pci/dma.h"
+#include "pci/pci.h"
+#include <guest/clock.h>
+#include <guest/thread.h>
+#include <public/errno.h>
+
+/* How often something goes wrong, if not so many times. */
+#define ALWAYS ~0u
+
+static struct pci_device pci = {.address = "00:04.0", .bars[5].size = 0x2000};
+static uint64_t now = 1000;
+static bool bus_master;
+static pci_interrupt_handler *interrupt_handler;
+static void *interrupt_data;
+static struct block_device *registered[64];
+static unsigned int registered_count;
+static struct disk registered_facts;
+
+/* The device's turn: false if there was nothing to do. It calls interrupt() when it likes. */
+static bool device_step(void);
+
+static void interrupt(void)
+{
+	if (interrupt_handler)
+		interrupt_handler(interrupt_data);
+}
+
+bool (*host_wait)(void) = device_step;
+
+uint64_t clock_now(void)
+{
+	return now;
+}
+
+void thread_sleep(uint64_t nanoseconds)
+{
+	device_step();
+	now += nanoseconds;
+}
+
+/*
+ * Memory that the device may use: what dma_alloc gave, and the pages of requests under way. Addresses are those of the
+ * host, so that a sanitizer sees what is wrong with them; but a device that is to be stopped is checked here too.
+ */
+static unsigned int dma_blocks;
+
+void *dma_alloc(const struct pci_device *device, size_t bytes, dma_address_t *address)
+{
+	size_t size = (bytes + 4095) & ~4095ul;
+	void *memory = aligned_alloc(4096, size);
+
+	(void)device;
+	memset(memory, 0, size);
+	*address = (dma_address_t)(uintptr_t)memory;
+	dma_blocks++;
+	return memory;
+}
+
+void dma_free(const struct pci_device *device, void *memory, size_t bytes)
+{
+	(void)device;
+	(void)bytes;
+	dma_blocks--;
+	free(memory);
+}
+
+static void *dma_memory(uint64_t address)
+{
+	assert_true(bus_master);
+	return (void *)(uintptr_t)address;
+}
+
+void pci_bus_master(struct pci_device *device, bool on)
+{
+	(void)device;
+	bus_master = on;
+}
+
+long pci_interrupts_open(struct pci_device *device, unsigned int wanted)
+{
+	(void)device;
+	(void)wanted;
+	return 1;
+}
+
+long pci_interrupt_handle(struct pci_device *device, unsigned int vector,
+			  pci_interrupt_handler *handler, void *data)
+{
+	(void)device;
+	assert_int_equal(vector, 0);
+	interrupt_handler = handler;
+	interrupt_data = data;
+	return 0;
+}
+
+void pci_interrupts_close(struct pci_device *device)
+{
+	(void)device;
+	interrupt_handler = NULL;
+}
+
+volatile void *pci_map(struct pci_device *device, unsigned int bar, uint64_t offset,
+		       uint64_t length, long *error)
+{
+	static char registers;
+
+	(void)device;
+	(void)bar;
+	(void)offset;
+	(void)length;
+	(void)error;
+	return &registers;
+}
+
+void pci_unmap(volatile void *registers, uint64_t length)
+{
+	(void)registers;
+	(void)length;
+}
+
+struct disk *disk_register(struct block_device *device, const struct disk *facts)
+{
+	static struct disk disk;
+
+	assert_true(registered_count < 64);
+	snprintf(device->name, sizeof(device->name), "disk%u", registered_count);
+	registered[registered_count++] = device;
+	registered_facts = *facts;
+	return &disk;
+}
+
+/*
+ * Requests
+ */
+
+static uint64_t random_state = 1;
+
+static uint32_t random_below(uint32_t limit)
+{
+	random_state = random_state * 6364136223846793005ul + 1442695040888963407ul;
+	return (uint32_t)((random_state >> 33) % limit);
+}
+
+#define TEST_SEGMENTS 24
+
+struct test_request {
+	struct block_request request;
+	struct block_segment segments[TEST_SEGMENTS];
+	void *pages[TEST_SEGMENTS];
+	bool under_way;
+	unsigned int ended; /* how often */
+	int status;
+};
+
+static unsigned int requests_under_way;
+
+static void request_done(struct block_request *request, int status)
+{
+	struct test_request *r = request->owner;
+
+	assert_true(r->under_way);
+	r->under_way = false;
+	r->ended++;
+	r->status = status;
+	requests_under_way--;
+}
+
+static void request_free(struct test_request *r)
+{
+	for (unsigned int i = 0; i < TEST_SEGMENTS; i++)
+		free(r->pages[i]);
+	memset(r, 0, sizeof(*r));
+}
+
+/* One more segment, within a page of its own, or next to the one before in the same page. */
+static uint32_t add_segment(struct test_request *r, uint32_t unit)
+{
+	unsigned int i = r->request.count++;
+	struct block_segment *s = &r->segments[i];
+	uint32_t units = 4096 / unit, at = random_below(3) ? 0 : random_below(units);
+	uint32_t length = random_below(3) ? units - at : 1 + random_below(units - at);
+
+	r->pages[i] = aligned_alloc(4096, 4096);
+	s->data = (char *)r->pages[i] + at * unit;
+	s->machine = (uint64_t)(uintptr_t)s->data;
+	s->length = length * unit;
+	return s->length;
+}
+
+static void request_segments(struct test_request *r, uint32_t unit)
+{
+	unsigned int count = 1 + random_below(TEST_SEGMENTS);
+	uint64_t bytes = 0;
+
+	while (r->request.count < count)
+		bytes += add_segment(r, unit);
+	r->request.segments = r->segments;
+	r->request.sectors = bytes / BLOCK_SECTOR;
+}
+
+static void request_submit(struct block_device *device, struct test_request *r)
+{
+	r->request.owner = r;
+	r->request.done = request_done;
+	r->under_way = true;
+	requests_under_way++;
+	block_queue(device, &r->request);
+}
+
+/* All bytes of a request's segments, to or from a copy of that part of the disk. */
+static void request_copy(struct test_request *r, uint8_t *copy, bool to_copy)
+{
+	for (unsigned int i = 0; i < r->request.count; i++) {
+		struct block_segment *s = &r->segments[i];
+
+		if (to_copy)
+			memcpy(copy, s->data, s->length);
+		else
+			memcpy(s->data, copy, s->length);
+		copy += s->length;
+	}
+}
+
+static void request_fill(struct test_request *r)
+{
+	for (unsigned int i = 0; i < r->request.count; i++) {
+		uint8_t *bytes = r->segments[i].data;
+
+		for (unsigned int j = 0; j < r->segments[i].length; j++)
+			bytes[j] = (uint8_t)random_below(256);
+	}
+}
+
+static void request_compare(struct test_request *r, const uint8_t *copy)
+{
+	for (unsigned int i = 0; i < r->request.count; i++) {
+		assert_memory_equal(r->segments[i].data, copy, r->segments[i].length);
+		copy += r->segments[i].length;
+	}
+}
+
+#endif
