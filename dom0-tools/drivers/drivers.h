@@ -10,6 +10,7 @@ struct pci_driver;
 
 extern const struct pci_driver virtio_blk_driver;
 extern const struct pci_driver nvme_driver;
+extern const struct pci_driver ahci_driver;
 extern const struct pci_driver virtio_net_driver;
 
 /* For how long, in nanoseconds, a disk may work on a request before it is reset. */
