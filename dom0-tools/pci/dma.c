@@ -5,16 +5,15 @@
  * comes in return takes their numbers and addresses.
  */
 #include "dma.h"
-#include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
 #include <guest/hypercall.h>
 #include <guest/memory.h>
 #include <guest/start.h>
+#include <guest/string.h>
 #include <public/memory.h>
 
 #define MOST_PAGES 512 /* the largest extent of an exchange: 2 MiB */
+_Static_assert(MOST_PAGES * sizeof(xen_pfn_t) <= PAGE_SIZE, "a page holds the list of frames");
 
 static bool is_contiguous(const void *pages, unsigned long count)
 {
@@ -84,13 +83,16 @@ void *dma_alloc(const struct pci_device *device, size_t bytes, dma_address_t *ad
 	if (!pages)
 		return NULL;
 	if (!is_contiguous(pages, 1ul << order)) {
-		frames = malloc(sizeof(*frames) << order);
-		if (!frames || !exchange(pages, order, frames)) {
-			free(frames);
+		bool done;
+
+		frames = page_alloc();
+		done = frames && exchange(pages, order, frames);
+		if (frames)
+			page_free(frames);
+		if (!done) {
 			pages_free(pages, 1ul << order);
 			return NULL;
 		}
-		free(frames);
 	}
 	memset(pages, 0, (size_t)PAGE_SIZE << order);
 	*address = dma_map(device, virt_to_machine(pages), (uint32_t)bytes);

@@ -86,6 +86,7 @@ GUESTS = [
     Guest("lifecycle", cmdline="dom0_mem=64M", arguments="times=50 count=20", cpus=4),
     Guest("lifecycle", cmdline="dom0_mem=64M", arguments="times=1000 count=500", cpus=2, seconds=600, long=True),
     Guest("drivers"),
+    Guest("dma"),
     Guest("foreign", cmdline="dom0_mem=64M,max:80M", twin=True),
     Guest("foreign", cmdline="dom0_mem=64M,max:80M", twin=True, cpus=2, seconds=200),
     Guest("foreign", "rounds=1000", cmdline="dom0_mem=64M,max:80M", twin=True, cpus=4, seconds=900, long=True),
