@@ -70,10 +70,13 @@ static void check_entry(const struct domain *d, mfn_t table, unsigned int level,
 		FAIL("table %lu entry %u: flags %#lx", table, i, e);
 	if (level > PT_L1 && (e & (PTE_PSE | PTE_PCD | PTE_PWT)))
 		FAIL("table %lu of level %u entry %u: flags %#lx", table, level - 1, i, e);
-	if (!d->is_privileged && level == PT_L1 && (e & (PTE_PAT | PTE_PCD | PTE_PWT)))
+	if (!d->is_privileged && level == PT_L1 && entry_frame(e) &&
+	    (e & (PTE_PAT | PTE_PCD | PTE_PWT)))
 		FAIL("table %lu entry %u: memory type %#lx", table, i, e);
 	if (mfn >= FAKE_RAM) {
-		if (level != PT_L1 || !d->is_privileged || mfn == acpi_info.lapic >> 12)
+		if (level != PT_L1 ||
+		    (!d->is_privileged && !range_set_has(&d->mm.io_frames, mfn, mfn)) ||
+		    mfn == acpi_info.lapic >> 12)
 			FAIL("table %lu entry %u: device %#lx", table, i, e);
 		return;
 	}
