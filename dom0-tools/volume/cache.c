@@ -24,7 +24,7 @@ static void list_remove(struct buffer *buffer)
 	buffer->next->prev = buffer->prev;
 }
 
-void cache_init(struct cache *cache, struct disk *disk, unsigned int limit)
+void cache_init(struct cache *cache, struct volume_disk *disk, unsigned int limit)
 {
 	memset(cache, 0, sizeof(*cache));
 	cache->disk = disk;

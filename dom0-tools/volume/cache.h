@@ -23,7 +23,7 @@ struct buffer {
 };
 
 struct cache {
-	struct disk *disk;
+	struct volume_disk *disk;
 	unsigned int limit; /* buffers, unless more than that are dirty */
 	bool write_through; /* no transactions: what is written goes to the disk at once */
 
@@ -33,7 +33,7 @@ struct cache {
 	struct buffer *hash[CACHE_HASH];
 };
 
-void cache_init(struct cache *cache, struct disk *disk, unsigned int limit);
+void cache_init(struct cache *cache, struct volume_disk *disk, unsigned int limit);
 /* Forget everything, dirty or not, and free it. */
 void cache_clear(struct cache *cache);
 

@@ -5,7 +5,7 @@
 #include <guest/event.h>
 #include <guest/memory.h>
 
-void disk_init(struct disk *disk, struct block_device *device, uint32_t block_size)
+void disk_init(struct volume_disk *disk, struct block_device *device, uint32_t block_size)
 {
 	memset(disk, 0, sizeof(*disk));
 	disk->device = device;
@@ -13,31 +13,31 @@ void disk_init(struct disk *disk, struct block_device *device, uint32_t block_si
 	disk->blocks = device->sectors / (block_size / BLOCK_SECTOR);
 }
 
-static uint64_t to_sectors(const struct disk *disk, uint64_t blocks)
+static uint64_t to_sectors(const struct volume_disk *disk, uint64_t blocks)
 {
 	return blocks * (disk->block_size / BLOCK_SECTOR);
 }
 
-static bool inside(const struct disk *disk, uint64_t block, uint64_t count)
+static bool inside(const struct volume_disk *disk, uint64_t block, uint64_t count)
 {
 	return block <= disk->blocks && count <= disk->blocks - block;
 }
 
-long disk_read(struct disk *disk, uint64_t block, void *data, uint64_t count)
+long disk_read(struct volume_disk *disk, uint64_t block, void *data, uint64_t count)
 {
 	if (!inside(disk, block, count))
 		return -EIO;
 	return block_read(disk->device, to_sectors(disk, block), data, to_sectors(disk, count));
 }
 
-long disk_write(struct disk *disk, uint64_t block, const void *data, uint64_t count)
+long disk_write(struct volume_disk *disk, uint64_t block, const void *data, uint64_t count)
 {
 	if (!inside(disk, block, count))
 		return -EIO;
 	return block_write(disk->device, to_sectors(disk, block), data, to_sectors(disk, count));
 }
 
-long disk_flush(struct disk *disk)
+long disk_flush(struct volume_disk *disk)
 {
 	return block_flush(disk->device);
 }
@@ -45,7 +45,7 @@ long disk_flush(struct disk *disk)
 /* In any context, events masked. */
 static void on_written(struct block_request *request, int status)
 {
-	struct disk *disk = request->owner;
+	struct volume_disk *disk = request->owner;
 	struct disk_write *write =
 	    (struct disk_write *)((char *)request - offsetof(struct disk_write, request));
 
@@ -56,7 +56,7 @@ static void on_written(struct block_request *request, int status)
 	wake_all(&disk->finished);
 }
 
-static void send(struct disk *disk)
+static void send(struct volume_disk *disk)
 {
 	struct disk_write *write = disk->filling;
 	bool masked;
@@ -71,7 +71,7 @@ static void send(struct disk *disk)
 	events_restore(masked);
 }
 
-static struct disk_write *find_free(struct disk *disk)
+static struct disk_write *find_free(struct volume_disk *disk)
 {
 	for (unsigned int i = 0; i < DISK_WRITES; i++)
 		if (!disk->writes[i].busy)
@@ -80,7 +80,7 @@ static struct disk_write *find_free(struct disk *disk)
 }
 
 /* A request that starts with this block. Waits while all are in flight. */
-static struct disk_write *begin(struct disk *disk, uint64_t block)
+static struct disk_write *begin(struct volume_disk *disk, uint64_t block)
 {
 	bool masked = events_save();
 	struct disk_write *write;
@@ -99,7 +99,7 @@ static struct disk_write *begin(struct disk *disk, uint64_t block)
 	return write;
 }
 
-static bool continues(const struct disk *disk, const struct disk_write *write, uint64_t block)
+static bool continues(const struct volume_disk *disk, const struct disk_write *write, uint64_t block)
 {
 	unsigned int most =
 	    disk->device->max_segments < DISK_SEGMENTS ? disk->device->max_segments : DISK_SEGMENTS;
@@ -109,7 +109,7 @@ static bool continues(const struct disk *disk, const struct disk_write *write, u
 		   to_sectors(disk, block);
 }
 
-void disk_write_one(struct disk *disk, uint64_t block, void *data)
+void disk_write_one(struct volume_disk *disk, uint64_t block, void *data)
 {
 	struct block_segment *segment;
 
@@ -129,7 +129,7 @@ void disk_write_one(struct disk *disk, uint64_t block, void *data)
 	segment->length = disk->block_size;
 }
 
-long disk_write_end(struct disk *disk)
+long disk_write_end(struct volume_disk *disk)
 {
 	bool masked;
 	long error;

@@ -20,7 +20,7 @@ struct disk_write {
 	bool busy;
 };
 
-struct disk {
+struct volume_disk {
 	struct block_device *device;
 	uint32_t block_size; /* bytes: a power of two from 1024 to 4096 */
 	uint64_t blocks;
@@ -33,19 +33,19 @@ struct disk {
 	struct wait_queue finished;
 };
 
-void disk_init(struct disk *disk, struct block_device *device, uint32_t block_size);
+void disk_init(struct volume_disk *disk, struct block_device *device, uint32_t block_size);
 
 /* -EIO outside the disk. */
-long disk_read(struct disk *disk, uint64_t block, void *data, uint64_t count);
-long disk_write(struct disk *disk, uint64_t block, const void *data, uint64_t count);
+long disk_read(struct volume_disk *disk, uint64_t block, void *data, uint64_t count);
+long disk_write(struct volume_disk *disk, uint64_t block, const void *data, uint64_t count);
 /* What has been written before is stable. */
-long disk_flush(struct disk *disk);
+long disk_flush(struct volume_disk *disk);
 
 /*
  * Many blocks: each is written in any order among the others, with its neighbours at once. `data` lies in one page and
  * must stay as it is until disk_write_end, which waits for all and returns the first error.
  */
-void disk_write_one(struct disk *disk, uint64_t block, void *data);
-long disk_write_end(struct disk *disk);
+void disk_write_one(struct volume_disk *disk, uint64_t block, void *data);
+long disk_write_end(struct volume_disk *disk);
 
 #endif

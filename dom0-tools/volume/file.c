@@ -141,7 +141,7 @@ static long allocate(struct volume_file *file, uint64_t first, uint64_t *count)
 static long fill_blocks(struct volume_file *file, const struct run *run, uint64_t first,
 			uint64_t end, const struct file_fill *fill)
 {
-	struct disk *disk = &file->volume->disk;
+	struct volume_disk *disk = &file->volume->disk;
 	void *page;
 	long error = 0;
 
@@ -327,7 +327,7 @@ void volume_file_status(struct volume_file *file, struct volume_status *status)
 /* Some of the bytes from an offset on, within one run; the data in a part of a block goes through a page. */
 static long read_some(struct volume_file *file, uint64_t offset, void *data, size_t *size)
 {
-	struct disk *disk = &file->volume->disk;
+	struct volume_disk *disk = &file->volume->disk;
 	uint32_t in_block = offset % disk->block_size;
 	struct run run;
 	void *page;
@@ -406,7 +406,7 @@ static long write_part(struct volume_file *file, uint64_t block, uint32_t from, 
 		       uint32_t size)
 {
 	static const struct file_fill zeros;
-	struct disk *disk = &file->volume->disk;
+	struct volume_disk *disk = &file->volume->disk;
 	struct file_place place;
 	char *page = page_alloc();
 	long error = page ? file_place(file, block, 1, &zeros, &place) : -ENOMEM;
@@ -467,7 +467,7 @@ long volume_write(struct volume_file *file, uint64_t offset, const void *data, s
 	long error = 0;
 
 	mutex_lock(&file->volume->lock);
-	if (file->is_device)
+	if (file->device_users)
 		error = -EBUSY;
 	else if (too_big(file, offset, size))
 		error = -EFBIG;
@@ -492,7 +492,7 @@ long volume_write(struct volume_file *file, uint64_t offset, const void *data, s
 /* What lies behind the end in its last block must be zeros when the file grows again. */
 static long clear_tail(struct volume_file *file)
 {
-	struct disk *disk = &file->volume->disk;
+	struct volume_disk *disk = &file->volume->disk;
 	uint32_t used = file->size % disk->block_size;
 	struct run run;
 	char *page;
@@ -522,7 +522,7 @@ static long resize(struct volume_file *file, uint64_t size)
 		return -EFBIG;
 	if (size >= file->size)
 		return size == file->size ? 0 : grow(file, size);
-	if (file->is_device)
+	if (file->device_users)
 		return -EBUSY;
 	error = inode_cut(file->volume, file->node, size);
 	forget(file, 0, UINT64_MAX);

@@ -34,7 +34,7 @@ void inode_status(struct volume *volume, ext2_ino_t node, const struct ext2_inod
 	    .allocated = sectors * BLOCK_SECTOR,
 	    .time = inode->i_mtime,
 	    .directory = LINUX_S_ISDIR(inode->i_mode),
-	    .in_use = file && file->is_device,
+	    .in_use = file && file->device_users,
 	};
 }
 

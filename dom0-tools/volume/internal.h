@@ -30,7 +30,7 @@ struct freed {
 struct volume {
 	struct mutex lock;
 	struct block_device *device;
-	struct disk disk;
+	struct volume_disk disk;
 	struct cache cache;
 	struct journal journal;
 	ext2_filsys fs;
@@ -109,7 +109,7 @@ struct volume_file {
 	struct volume_file *next;
 	ext2_ino_t node;
 	unsigned int users;
-	bool is_device; /* a block device of its own: sources.c */
+	unsigned int device_users; /* it is a block device, or the base of one: source.c */
 	uint64_t size;
 	/* A part of what extents_find tells, sorted. Which run goes when there is no room goes round. */
 	struct run runs[FILE_RUNS];

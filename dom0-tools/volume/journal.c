@@ -95,7 +95,7 @@ static const char *check_super(struct journal *journal)
 	return features ? "uses features that are not known here" : NULL;
 }
 
-long journal_open(struct journal *journal, struct disk *disk, const char **problem)
+long journal_open(struct journal *journal, struct volume_disk *disk, const char **problem)
 {
 	uint32_t fast;
 	uint64_t block;

@@ -28,7 +28,7 @@ struct journal_run {
 #define JOURNAL_SUPERBLOCK 1024
 
 struct journal {
-	struct disk *disk;
+	struct volume_disk *disk;
 	struct journal_run runs[JOURNAL_RUNS]; /* of the caller; zero at the end */
 
 	/* Of journal.c. */
@@ -47,7 +47,7 @@ struct journal {
  * Read the journal's superblock. On failure *problem is the end of a sentence that begins with "its journal". Whatever
  * the result, journal_close afterwards.
  */
-long journal_open(struct journal *journal, struct disk *disk, const char **problem);
+long journal_open(struct journal *journal, struct volume_disk *disk, const char **problem);
 void journal_close(struct journal *journal);
 
 bool journal_is_empty(const struct journal *journal);

@@ -110,7 +110,7 @@ static errcode_t fill(ext2_filsys fs)
 static long make(struct block_device *device, const char *label)
 {
 	struct ext2_super_block parameters;
-	struct disk *disk = calloc(1, sizeof(*disk));
+	struct volume_disk *disk = calloc(1, sizeof(*disk));
 	struct cache *cache = calloc(1, sizeof(*cache));
 	ext2_filsys fs = NULL;
 	errcode_t error = disk && cache ? 0 : ENOMEM;
