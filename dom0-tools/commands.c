@@ -10,6 +10,7 @@
 #include "net/vif.h"
 #include "pci/commands.h"
 #include "store/commands.h"
+#include "volume/commands.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <malloc.h>
@@ -384,6 +385,7 @@ const struct command commands[] = {
     {"clear", "", "clear the screen", NULL, run_clear, 0},
     {"console-log", "[DOMAIN|hypervisor]", "what a domain has printed, also after its end",
      "DOMAIN is a number or a name. Without one, the consoles that are known.", run_console_log, 1},
+    {"cp", "FILE FILE|FOLDER", "copy a file", NULL, run_cp, 2},
     {"date", "", "the time of day, UTC", NULL, run_date, 0},
     {"debug-keys", "KEYS", "press keys of the hypervisor's console",
      "`debug-keys h` lists them; what they print may need dmesg to be seen.", run_debug_keys, 1},
@@ -399,12 +401,19 @@ const struct command commands[] = {
     {"free", "", "memory, used and free", NULL, run_free, 0},
     {"help", "[COMMAND]", "list the commands, or tell about one", NULL, run_help, 1},
     {"history", "", "the last lines typed", NULL, run_history, 0},
+    {"image", "SUBCOMMAND...", "disk images on the volume",
+     "create, list, info, resize, snapshot, import, export, delete: `image` tells what each takes. A name without a /\n"
+     "is that of a file in /volume/images. SIZE: a number with m, g or t.",
+     run_image, LINE_SIZE},
     {"info", "", "hypervisor, machine, and what this domain was given", NULL, run_info, 0},
     {"ls", "[-l] [PATH]", "list files", "With -l sizes and times too.", run_ls, 2},
     {"lspci", "[-v]", "the machine's PCI devices, and who drives them",
      "With -v their memory and interrupts too.", run_lspci, 1},
+    {"mkdir", "FOLDER...", "make folders on the volume", NULL, run_mkdir, LINE_SIZE},
+    {"mv", "FILE FILE|FOLDER", "rename or move a file on the volume", NULL, run_mv, 2},
     {"poweroff", "", "switch the machine off", NULL, run_poweroff, 0},
     {"reboot", "", "restart the machine", NULL, run_reboot, 0},
+    {"rm", "FILE...", "remove files and empty folders of the volume", NULL, run_rm, LINE_SIZE},
     {"sleep", "SECONDS", "wait", NULL, run_sleep, 1},
     {"threads", "", "the threads of this domain", NULL, run_threads, 0},
     {"time", "COMMAND...", "how long a command takes, and since when: from the machine's start",
@@ -414,6 +423,10 @@ const struct command commands[] = {
      "Malformed: packets that a guest described wrongly. Stalls: times that it took none for too long.\n"
      "Limited: times that its rate made it wait.",
      run_vifs, 0},
+    {"volume", "[SUBCOMMAND]", "dom0's volume, the folder /volume",
+     "mount DISK [-r]; unmount; sync; format DISK [-L LABEL] [-y]: all on it is lost. DISK: as `disks` shows it, PARTLABEL=... or\n"
+     "LABEL=.... Without a subcommand: which volume there is; --json.",
+     run_volume, LINE_SIZE},
     {"xenstore-chmod", "[-r] [-u] KEY PERM...", "set who may do what with a key of the store",
      "A permission is a letter (n none, r read, w write, b both) and a domain's number;\n"
      "the first is the owner's, its letter for all others. -r: and below; -u: and above.",

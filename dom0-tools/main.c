@@ -10,6 +10,7 @@
 #include "net/vif.h"
 #include "pci/pci.h"
 #include "store/store.h"
+#include "volume/mounted.h"
 #include "xl/toolstack.h"
 #include <errno.h>
 #include <stdio.h>
@@ -58,6 +59,7 @@ int main(int argc, char **argv)
 	network_start();
 	drivers_options(argc, argv);
 	start_devices();
+	mounted_start(argc, argv);
 	start_services();
 	printf("Type `help` for the commands.\n");
 	shell_run();

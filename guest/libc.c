@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <reent.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -179,6 +180,43 @@ int open(const char *path, int flags, ...)
 	long file = guest_files ? guest_files->open(path, flags) : -ENOENT;
 
 	return (int)(file < 0 ? result(file) : file + STDERR_FILENO + 1);
+}
+
+int fsync(int file)
+{
+	if (is_console(file) || !guest_files || !guest_files->sync)
+		return (int)result(-EINVAL);
+	return (int)result(guest_files->sync(own_number(file)));
+}
+
+int ftruncate(int file, off_t size)
+{
+	if (is_console(file) || !guest_files || !guest_files->truncate)
+		return (int)result(-EINVAL);
+	return (int)result(guest_files->truncate(own_number(file), size));
+}
+
+int unlink(const char *path)
+{
+	return (int)result(guest_files && guest_files->remove ? guest_files->remove(path) : -EROFS);
+}
+
+int rmdir(const char *path)
+{
+	return unlink(path);
+}
+
+int rename(const char *from, const char *to)
+{
+	return (int)result(guest_files && guest_files->rename ? guest_files->rename(from, to)
+							      : -EROFS);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+	return (int)result(guest_files && guest_files->make_directory
+			       ? guest_files->make_directory(path)
+			       : -EROFS);
 }
 
 void *sbrk(ptrdiff_t bytes)

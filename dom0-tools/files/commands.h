@@ -4,5 +4,9 @@
 
 int run_ls(int argc, char **argv);
 int run_cat(int argc, char **argv);
+int run_cp(int argc, char **argv);
+int run_mkdir(int argc, char **argv);
+int run_mv(int argc, char **argv);
+int run_rm(int argc, char **argv);
 
 #endif

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/stat.h>
@@ -15,42 +16,150 @@
 
 struct file_system *files_root;
 
-long files_find(const char *path, struct file *file)
+/* ---- which file system a path leads to ---- */
+
+static struct {
+	const char *name;
+	struct file_system *fs;
+} mounted; /* one suffices */
+
+void files_mount(const char *name, struct file_system *fs)
 {
-	char normal[FILES_PATH];
-	long error = files_normal_path(path, normal);
+	mounted.name = name;
+	mounted.fs = fs;
+}
+
+/* The path there goes to `rest`, FILES_PATH bytes. */
+static long resolve(const char *path, struct file_system **fs, char *rest)
+{
+	size_t length = mounted.fs ? strlen(mounted.name) : 0;
+	long error = files_normal_path(path, rest);
 
 	if (error)
 		return error;
-	return files_root ? files_root->find(files_root, normal, file) : -ENOENT;
+	*fs = files_root;
+	if (length && strncmp(rest, mounted.name, length) == 0 &&
+	    (rest[length] == '/' || rest[length] == 0)) {
+		*fs = mounted.fs;
+		length += rest[length] == '/';
+		memmove(rest, rest + length, strlen(rest + length) + 1);
+	}
+	return *fs ? 0 : -ENOENT;
+}
+
+static bool is_top(struct file_system *fs, const char *rest)
+{
+	return fs == files_root && !rest[0];
+}
+
+long files_find(const char *path, struct file *file)
+{
+	char rest[FILES_PATH];
+	struct file_system *fs;
+	long error = resolve(path, &fs, rest);
+
+	return error ? error : fs->find(fs, rest, file);
 }
 
 long files_list(const char *path,
 		void (*each)(const char *name, const struct file *file, void *context),
 		void *context)
 {
-	char normal[FILES_PATH];
-	long error = files_normal_path(path, normal);
+	static const struct file folder = {.directory = true};
+	char rest[FILES_PATH];
+	struct file_system *fs;
+	long error = resolve(path, &fs, rest);
+
+	if (!error)
+		error = fs->list(fs, rest, each, context);
+	if (!error && is_top(fs, rest) && mounted.fs)
+		each(mounted.name, &folder, context);
+	return error;
+}
+
+static bool is_in_archive(const void *data)
+{
+	return (unsigned long)data - start_info->mod_start < start_info->mod_len;
+}
+
+static long read_all(struct file_system *fs, const char *path, struct file *file, const void **data)
+{
+	char *copy;
+	long error = fs->open ? fs->open(fs, path, O_RDONLY, file) : 0;
+	long count = 0;
 
 	if (error)
 		return error;
-	return files_root ? files_root->list(files_root, normal, each, context) : -ENOENT;
+	copy = malloc(file->size + 1);
+	if (copy)
+		count = fs->read(fs, file, 0, copy, file->size);
+	if (fs->close)
+		fs->close(fs, file);
+	error = !copy ? -ENOMEM : count < 0 ? count : (uint64_t)count != file->size ? -EIO : 0;
+	if (error)
+		free(copy);
+	else
+		*data = copy;
+	return error;
 }
 
 long files_map(const char *path, const void **data, size_t *size)
 {
+	char rest[FILES_PATH];
+	struct file_system *fs;
 	struct file file;
-	long error = files_find(path, &file);
+	long error = resolve(path, &fs, rest);
 
+	if (!error)
+		error = fs->find(fs, rest, &file);
 	if (error)
 		return error;
 	if (file.directory)
 		return -EISDIR;
-	if (!files_root->map)
-		return -EOPNOTSUPP;
-	*data = files_root->map(files_root, &file);
 	*size = file.size;
+	if (!fs->map)
+		return read_all(fs, rest, &file, data);
+	*data = fs->map(fs, &file);
 	return 0;
+}
+
+void files_unmap(const void *data)
+{
+	if (!is_in_archive(data))
+		free((void *)(uintptr_t)data);
+}
+
+long files_remove(const char *path)
+{
+	char rest[FILES_PATH];
+	struct file_system *fs;
+	long error = resolve(path, &fs, rest);
+
+	return error ? error : fs->remove ? fs->remove(fs, rest) : -EROFS;
+}
+
+long files_rename(const char *from, const char *to)
+{
+	char rest[FILES_PATH], other[FILES_PATH];
+	struct file_system *fs, *other_fs;
+	long error = resolve(from, &fs, rest);
+
+	if (!error)
+		error = resolve(to, &other_fs, other);
+	if (error)
+		return error;
+	if (fs != other_fs)
+		return -EXDEV;
+	return fs->rename ? fs->rename(fs, rest, other) : -EROFS;
+}
+
+long files_make_directory(const char *path)
+{
+	char rest[FILES_PATH];
+	struct file_system *fs;
+	long error = resolve(path, &fs, rest);
+
+	return error ? error : fs->make_directory ? fs->make_directory(fs, rest) : -EROFS;
 }
 
 /* ---- what the C library has open ---- */
@@ -59,32 +168,50 @@ long files_map(const char *path, const void **data, size_t *size)
 
 static struct {
 	bool used;
+	struct file_system *fs;
 	struct file file;
 	uint64_t offset;
+	int flags;
 } opened[OPEN_FILES];
 static struct mutex
     lock; /* of `opened`; two threads that use one file see it as a whole each time */
 
-static long open_file(const char *path, int flags)
+static long find_or_open(struct file_system *fs, const char *rest, int flags, struct file *file)
 {
-	struct file file;
-	long error = files_find(path, &file), number;
+	long error;
 
+	if (fs->open)
+		return fs->open(fs, rest, flags, file);
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		return -EROFS;
+	error = fs->find(fs, rest, file);
+	return error ? error : file->directory ? -EISDIR : 0;
+}
+
+static long open_file(const char *path, int flags)
+{
+	char rest[FILES_PATH];
+	struct file_system *fs;
+	struct file file;
+	long error = resolve(path, &fs, rest), number;
+
+	if (!error)
+		error = find_or_open(fs, rest, flags, &file);
 	if (error)
 		return error;
-	if (file.directory)
-		return -EISDIR;
 	mutex_lock(&lock);
 	for (number = 0; number < OPEN_FILES && opened[number].used; number++)
 		;
 	if (number < OPEN_FILES) {
 		opened[number].used = true;
+		opened[number].fs = fs;
 		opened[number].file = file;
 		opened[number].offset = 0;
+		opened[number].flags = flags;
 	}
 	mutex_unlock(&lock);
+	if (number == OPEN_FILES && fs->close)
+		fs->close(fs, &file);
 	return number < OPEN_FILES ? number : -EMFILE;
 }
 
@@ -102,8 +229,13 @@ static bool take(int number)
 
 static long close_file(int number)
 {
+	struct file_system *fs;
+
 	if (!take(number))
 		return -EBADF;
+	fs = opened[number].fs;
+	if (fs->close)
+		fs->close(fs, &opened[number].file);
 	opened[number].used = false;
 	mutex_unlock(&lock);
 	return 0;
@@ -111,12 +243,14 @@ static long close_file(int number)
 
 static long read_file(int number, void *buffer, size_t size)
 {
-	long count;
+	struct file_system *fs;
+	long count = -EBADF;
 
 	if (!take(number))
 		return -EBADF;
-	count =
-	    files_root->read(files_root, &opened[number].file, opened[number].offset, buffer, size);
+	fs = opened[number].fs;
+	if ((opened[number].flags & O_ACCMODE) != O_WRONLY)
+		count = fs->read(fs, &opened[number].file, opened[number].offset, buffer, size);
 	if (count > 0)
 		opened[number].offset += (uint64_t)count;
 	mutex_unlock(&lock);
@@ -125,7 +259,49 @@ static long read_file(int number, void *buffer, size_t size)
 
 static long write_file(int number, const void *data, size_t size)
 {
-	return -EBADF; /* opened for reading, if at all */
+	struct file_system *fs;
+	long count = -EBADF;
+
+	if (!take(number))
+		return -EBADF;
+	fs = opened[number].fs;
+	if (opened[number].flags & O_APPEND)
+		opened[number].offset = opened[number].file.size;
+	if ((opened[number].flags & O_ACCMODE) != O_RDONLY && fs->write)
+		count = fs->write(fs, &opened[number].file, opened[number].offset, data, size);
+	if (count > 0)
+		opened[number].offset += (uint64_t)count;
+	mutex_unlock(&lock);
+	return count;
+}
+
+static long truncate_file(int number, long size)
+{
+	struct file_system *fs;
+	long error = -EBADF;
+
+	if (size < 0)
+		return -EINVAL;
+	if (!take(number))
+		return -EBADF;
+	fs = opened[number].fs;
+	if ((opened[number].flags & O_ACCMODE) != O_RDONLY && fs->truncate)
+		error = fs->truncate(fs, &opened[number].file, (uint64_t)size);
+	mutex_unlock(&lock);
+	return error;
+}
+
+static long sync_file(int number)
+{
+	struct file_system *fs;
+	long error;
+
+	if (!take(number))
+		return -EBADF;
+	fs = opened[number].fs;
+	error = fs->sync ? fs->sync(fs) : 0;
+	mutex_unlock(&lock);
+	return error;
 }
 
 static long seek_file(int number, long offset, int from)
@@ -186,6 +362,11 @@ static const struct guest_files calls = {
     .seek = seek_file,
     .status = status_of_file,
     .path_status = status_of_path,
+    .sync = sync_file,
+    .truncate = truncate_file,
+    .remove = files_remove,
+    .rename = files_rename,
+    .make_directory = files_make_directory,
 };
 
 void files_start(void)

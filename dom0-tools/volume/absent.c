@@ -2,7 +2,8 @@
 /*
  * What libext2fs calls for features that no volume here has (volume.c refuses them at the superblock, volume_mount; an inode that
  * claims one all the same gets these errors): directories inside inodes, names without case, several machines at a file
- * system, blocks shared by contents. Also its question to the operating system whether a device is mounted.
+ * system, blocks shared by contents, extended attributes in inodes of their own. Also its question to the operating system
+ * whether a device is mounted.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -66,4 +67,41 @@ void ext2fs_hashmap_free(struct ext2fs_hashmap *map)
 uint32_t ext2fs_djb2_hash(const void *text, size_t size)
 {
 	return 0;
+}
+
+errcode_t ext2fs_file_open(ext2_filsys fs, ext2_ino_t node, int flags, ext2_file_t *file)
+{
+	return EXT2_ET_OP_NOT_SUPPORTED;
+}
+
+errcode_t ext2fs_file_close(ext2_file_t file)
+{
+	return EXT2_ET_OP_NOT_SUPPORTED;
+}
+
+struct ext2_inode *ext2fs_file_get_inode(ext2_file_t file)
+{
+	return NULL;
+}
+
+ext2_off_t ext2fs_file_get_size(ext2_file_t file)
+{
+	return 0;
+}
+
+errcode_t ext2fs_file_read(ext2_file_t file, void *data, unsigned int wanted, unsigned int *got)
+{
+	return EXT2_ET_OP_NOT_SUPPORTED;
+}
+
+errcode_t ext2fs_file_write(ext2_file_t file, const void *data, unsigned int size,
+			    unsigned int *written)
+{
+	return EXT2_ET_OP_NOT_SUPPORTED;
+}
+
+errcode_t ext2fs_punch(ext2_filsys fs, ext2_ino_t node, struct ext2_inode *inode, char *block,
+		       blk64_t start, blk64_t end)
+{
+	return EXT2_ET_OP_NOT_SUPPORTED;
 }

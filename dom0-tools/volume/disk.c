@@ -99,7 +99,8 @@ static struct disk_write *begin(struct volume_disk *disk, uint64_t block)
 	return write;
 }
 
-static bool continues(const struct volume_disk *disk, const struct disk_write *write, uint64_t block)
+static bool continues(const struct volume_disk *disk, const struct disk_write *write,
+		      uint64_t block)
 {
 	unsigned int most =
 	    disk->device->max_segments < DISK_SEGMENTS ? disk->device->max_segments : DISK_SEGMENTS;

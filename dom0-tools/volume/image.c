@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <guest/memory.h>
 #include "volume/source.h"
 
 #define PIECE (64u << 10)
@@ -291,7 +292,7 @@ long image_describe(struct volume *volume, const char *path, struct image_info *
 static long copy(const struct image_data *from, const struct image_data *to, bool sparse,
 		 const struct image_work *work)
 {
-	unsigned char *piece = aligned_alloc(4096, PIECE);
+	unsigned char *piece = pages_alloc(PIECE / PAGE_SIZE);
 	long error = piece ? 0 : -ENOMEM;
 
 	for (uint64_t offset = 0; !error && offset < from->size; offset += PIECE) {
@@ -303,7 +304,8 @@ static long copy(const struct image_data *from, const struct image_data *to, boo
 		if (!error && !goes_on(work, offset + size, from->size))
 			error = -EINTR;
 	}
-	free(piece);
+	if (piece)
+		pages_free(piece, PIECE / PAGE_SIZE);
 	return error;
 }
 

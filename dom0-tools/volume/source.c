@@ -160,8 +160,7 @@ static long transfer(struct source *source, enum block_operation operation, stru
 		};
 		while (part < bytes && source->part.count < disk_of(source)->max_segments &&
 		       source->part.count < BLOCK_MAX_SEGMENTS)
-			part += take(cursor, &source->segments[source->part.count++],
-				     bytes - part);
+			part += take(cursor, &source->segments[source->part.count++], bytes - part);
 		source->part.sectors = part / BLOCK_SECTOR;
 		sector += part / BLOCK_SECTOR;
 		bytes -= part;
@@ -442,8 +441,8 @@ static void describe(struct source *source, const char *path, bool read_only)
 
 	source->device = (struct block_device){
 	    .operations = &operations,
-	    .sectors = source->chain[0]->size / disk->logical_size *
-		       (disk->logical_size / BLOCK_SECTOR),
+	    .sectors =
+		source->chain[0]->size / disk->logical_size * (disk->logical_size / BLOCK_SECTOR),
 	    .logical_size = disk->logical_size,
 	    .physical_size = source->volume->disk.block_size,
 	    .max_segments = disk->max_segments,

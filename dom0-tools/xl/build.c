@@ -23,6 +23,33 @@ static void tell(void *context, const char *step, uint64_t done, uint64_t all)
 	progress_step(context, step, done, all);
 }
 
+static bool build(struct builder_request *request, const struct domain_config *config,
+		  bool progress, struct domain_channels *channels, struct report *report)
+{
+	struct builder_result result;
+	struct progress shown;
+	char problem[200], what[32];
+	long error;
+
+	if (progress) {
+		printf("Building domain %u from %s\n", request->domid, config->kernel);
+		fflush(stdout);
+	}
+	snprintf(what, sizeof(what), "Domain %u", request->domid);
+	progress_begin(&shown, progress && isatty(STDOUT_FILENO) ? stdout : NULL, what);
+	request->progress = tell;
+	request->context = &shown;
+	error = builder_build(request, &result, problem, sizeof(problem));
+	progress_end(&shown);
+	if (error) {
+		report_error(report, NULL, 0, "%s: %s", config->kernel, problem);
+		return false;
+	}
+	channels->store_mfn = result.store_mfn;
+	channels->console_mfn = result.console_mfn;
+	return true;
+}
+
 bool build_domain(const struct domain_config *config, domid_t domid, bool progress,
 		  struct domain_channels *channels, struct report *report)
 {
@@ -34,31 +61,13 @@ bool build_domain(const struct domain_config *config, domid_t domid, bool progre
 	    .store_port = channels->store_port,
 	    .console_port = channels->console_port,
 	};
-	struct builder_result result;
-	struct progress shown;
-	char problem[200], what[32];
-	long error;
+	bool right;
 
-	if (!find("kernel", config->kernel, &request.kernel, &request.kernel_size, report))
-		return false;
-	if (config->ramdisk &&
-	    !find("ramdisk", config->ramdisk, &request.ramdisk, &request.ramdisk_size, report))
-		return false;
-	if (progress) {
-		printf("Building domain %u from %s\n", domid, config->kernel);
-		fflush(stdout);
-	}
-	snprintf(what, sizeof(what), "Domain %u", domid);
-	progress_begin(&shown, progress && isatty(STDOUT_FILENO) ? stdout : NULL, what);
-	request.progress = tell;
-	request.context = &shown;
-	error = builder_build(&request, &result, problem, sizeof(problem));
-	progress_end(&shown);
-	if (error) {
-		report_error(report, NULL, 0, "%s: %s", config->kernel, problem);
-		return false;
-	}
-	channels->store_mfn = result.store_mfn;
-	channels->console_mfn = result.console_mfn;
-	return true;
+	right = find("kernel", config->kernel, &request.kernel, &request.kernel_size, report) &&
+		(!config->ramdisk ||
+		 find("ramdisk", config->ramdisk, &request.ramdisk, &request.ramdisk_size, report));
+	right = right && build(&request, config, progress, channels, report);
+	files_unmap(request.kernel);
+	files_unmap(request.ramdisk);
+	return right;
 }

@@ -12,12 +12,15 @@
 /* Configurations are short; what is longer is something else. */
 #define CONFIG_SIZE 65536
 #define DIRECTORY   "/etc/xl"
-#define AUTO	    DIRECTORY "/auto"
-#define HOST	    DIRECTORY "/xl.conf"
+/* The same on dom0's volume. */
+#define VOLUME "/volume/xl"
+#define AUTO   "/auto"
+#define HOST   DIRECTORY "/xl.conf"
 
 static long find_file(const char *path, char *found, const void **data, size_t *size)
 {
-	static const char *const forms[] = {"%s", DIRECTORY "/%s", DIRECTORY "/%s.cfg"};
+	static const char *const forms[] = {"%s", DIRECTORY "/%s", DIRECTORY "/%s.cfg",
+					    VOLUME "/%s", VOLUME "/%s.cfg"};
 	long error = 0;
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
@@ -37,6 +40,7 @@ bool config_load(struct config *config, const char *path, bool quiet, struct rep
 	char found[FILES_PATH];
 	const void *data;
 	size_t size;
+	bool right = false;
 	long error = find_file(path, found, &data, &size);
 
 	if (error) {
@@ -47,11 +51,13 @@ bool config_load(struct config *config, const char *path, bool quiet, struct rep
 	if (size > CONFIG_SIZE) {
 		report_error(report, NULL, 0, "`%s' is no configuration: it has more than 64 KiB",
 			     found);
-		return false;
+	} else {
+		if (!quiet)
+			printf("Parsing config from %s\n", found);
+		right = config_parse(config, found, data, size, report);
 	}
-	if (!quiet)
-		printf("Parsing config from %s\n", found);
-	return config_parse(config, found, data, size, report);
+	files_unmap(data);
+	return right;
 }
 
 /* At boot */
@@ -101,6 +107,7 @@ static void start(const char *path)
 }
 
 struct names {
+	const char *folder;
 	struct pool pool;
 	char **list;
 	unsigned int count;
@@ -120,7 +127,7 @@ static void add_name(const char *name, const struct file *file, void *context)
 		return;
 	}
 	names->list = more;
-	more[names->count] = pool_printf(&names->pool, AUTO "/%s", name);
+	more[names->count] = pool_printf(&names->pool, "%s/%s", names->folder, name);
 	if (more[names->count])
 		names->count++;
 }
@@ -130,18 +137,24 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-void autostart(void)
+static void start_folder(const char *folder)
 {
-	struct names names = {0};
+	struct names names = {.folder = folder};
 
 	/* Without the folder there is nothing to start. */
-	if (!files_list(AUTO, add_name, &names)) {
+	if (!files_list(folder, add_name, &names)) {
 		if (names.pool.failed)
-			announce("xl: out of memory: not all of " AUTO " is started");
+			announce("xl: out of memory: not all of %s is started", folder);
 		qsort(names.list, names.count, sizeof(*names.list), by_name);
 		for (unsigned int i = 0; i < names.count; i++)
 			start(names.list[i]);
 	}
 	free(names.list);
 	pool_free(&names.pool);
+}
+
+void autostart(void)
+{
+	start_folder(DIRECTORY AUTO);
+	start_folder(VOLUME AUTO);
 }

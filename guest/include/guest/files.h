@@ -20,6 +20,12 @@ struct guest_files {
 	long (*seek)(int file, long offset, int from);
 	long (*status)(int file, struct stat *status);
 	long (*path_status)(const char *path, struct stat *status);
+	/* These may be NULL: nothing can be changed. */
+	long (*sync)(int file);
+	long (*truncate)(int file, long size);
+	long (*remove)(const char *path); /* a file, or an empty directory */
+	long (*rename)(const char *from, const char *to);
+	long (*make_directory)(const char *path);
 };
 extern const struct guest_files *guest_files;
 
