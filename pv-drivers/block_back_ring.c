@@ -83,7 +83,7 @@ static void put_response(struct block_back_ring *ring, const struct block_back_s
 	struct blkif_response *response = RING_GET_RESPONSE(&ring->ring, ring->ring.rsp_prod_pvt);
 
 	response->id = slot->id;
-	response->operation = slot->operation;
+	response->operation = slot->answer;
 	response->status = slot->status;
 	ring->ring.rsp_prod_pvt++;
 }
@@ -175,7 +175,7 @@ static void submit(struct block_back_slot *slot, enum block_operation operation,
 	    .operation = operation,
 	    .fua = operation == BLOCK_WRITE && slot->operation == BLKIF_OP_WRITE_BARRIER &&
 		   !slot->flush_after,
-	    .sector = slot->sector,
+	    .sector = operation == BLOCK_FLUSH ? 0 : slot->sector,
 	    .sectors = sectors,
 	    .segments = slot->segments,
 	    .count = moves ? slot->count : 0,
@@ -344,6 +344,7 @@ static void decode_indirect(struct block_back_slot *slot, const struct blkif_req
 {
 	const struct blkif_request_indirect *in = (const void *)request;
 
+	slot->answer = in->indirect_op;
 	if ((in->indirect_op != BLKIF_OP_READ && in->indirect_op != BLKIF_OP_WRITE) ||
 	    !in->nr_segments || in->nr_segments > max_indirect(slot->ring->back)) {
 		slot->error = -XEN_EINVAL;
@@ -373,7 +374,7 @@ static struct block_back_slot *take_slot(struct block_back_ring *ring,
 	ring->free = slot->next;
 	block_back_count(ring, 1);
 	slot->id = request->id;
-	slot->operation = request->operation;
+	slot->operation = slot->answer = request->operation;
 	slot->sectors = slot->discard_left = 0;
 	slot->count = 0;
 	slot->flush_before = slot->transfer_left = slot->flush_after = false;

@@ -15,7 +15,9 @@ struct block_back_slot {
 
 	/* What the guest wants. */
 	uint64_t id;
-	uint8_t operation; /* BLKIF_OP_*, as the answer repeats it */
+	uint8_t operation; /* BLKIF_OP_* */
+	uint8_t
+	    answer; /* the same as the answer repeats it: of an indirect request, what it does */
 	enum block_operation transfer;
 	uint64_t sector, sectors;
 	unsigned int count; /* of segments */

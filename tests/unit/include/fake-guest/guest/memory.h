@@ -44,9 +44,18 @@ static inline unsigned long pte_mfn(uint64_t pte)
 	return pte >> PAGE_SHIFT;
 }
 
+static inline unsigned long virt_to_mfn(const volatile void *virt)
+{
+	return (unsigned long)virt >> PAGE_SHIFT;
+}
+
 static inline uint64_t virt_to_machine(const volatile void *virt)
 {
 	return (uint64_t)virt;
 }
+
+/* Addresses for grants: each test that has any. */
+void *frames_reserve(unsigned long count);
+void frames_release(void *va, unsigned long count);
 
 #endif
