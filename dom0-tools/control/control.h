@@ -131,6 +131,9 @@ long control_seed_grants(domid_t domid, const struct control_grant *grants, size
 
 /* ---- permissions ---- */
 
+/* Let the domain have an interrupt line under the line's own number; it binds it when that is permitted, too. */
+long control_map_line(domid_t domid, uint32_t line);
+/* pirq: dom0's number, or that of a line that dom0 does not use itself. */
 long control_permit_irq(domid_t domid, uint32_t pirq, bool allow);
 long control_permit_iomem(domid_t domid, uint64_t mfn, uint64_t count, bool allow);
 long control_permit_ioports(domid_t domid, uint32_t first, uint32_t count, bool allow);

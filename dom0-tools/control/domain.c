@@ -4,6 +4,8 @@
 #include "control/internal.h"
 #include <errno.h>
 #include <string.h>
+#include <guest/hypercall.h>
+#include <public/physdev.h>
 #include <public/sched.h>
 
 long control_create_domain(const struct xen_domctl_createdomain *config, domid_t *domid)
@@ -234,6 +236,14 @@ long control_alloc_unbound(domid_t domid, domid_t remote)
 	long error = hypercall_event_channel_op(EVTCHNOP_alloc_unbound, &op);
 
 	return error ? error : (long)op.port;
+}
+
+long control_map_line(domid_t domid, uint32_t line)
+{
+	struct physdev_map_pirq op = {
+	    .domid = domid, .type = MAP_PIRQ_TYPE_GSI, .index = (int)line, .pirq = (int)line};
+
+	return hypercall_physdev_op(PHYSDEVOP_map_pirq, &op);
 }
 
 long control_permit_irq(domid_t domid, uint32_t pirq, bool allow)

@@ -242,6 +242,46 @@ bool creation_prepare(struct creation *creation, struct domain_config *domain,
 	return creation->text;
 }
 
+static bool permit_irqs(const struct hardware *irqs, domid_t domid, struct report *report)
+{
+	for (unsigned int i = 0; i < irqs->count; i++) {
+		uint32_t line = (uint32_t)irqs->ranges[i].first;
+		long error = control_map_line(domid, line);
+
+		if (!error)
+			error = control_permit_irq(domid, line, true);
+		if (error) {
+			report_error(report, NULL, 0, "irqs: line %u cannot be given: %s", line,
+				     error_text(error));
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The machine's own hardware. */
+static bool permit_hardware(const struct domain_config *config, domid_t domid,
+			    struct report *report)
+{
+	const struct hardware_range *range;
+	long error = 0;
+
+	for (unsigned int i = 0; i < config->ioports.count && !error; i++) {
+		range = &config->ioports.ranges[i];
+		error = control_permit_ioports(domid, (uint32_t)range->first,
+					       (uint32_t)range->count, true);
+	}
+	if (error)
+		return refuse(report, error, "ioports cannot be given");
+	for (unsigned int i = 0; i < config->iomem.count && !error; i++) {
+		range = &config->iomem.ranges[i];
+		error = control_permit_iomem(domid, range->first, range->count, true);
+	}
+	if (error)
+		return refuse(report, error, "iomem cannot be given");
+	return permit_irqs(&config->irqs, domid, report);
+}
+
 /* All that comes after the domain is there: settings, contents, its place in the store. */
 static bool fill(struct creation *creation, domid_t domid, struct report *report)
 {
@@ -249,7 +289,7 @@ static bool fill(struct creation *creation, domid_t domid, struct report *report
 	struct domain_channels channels = {0};
 
 	if (!pin_vcpus(creation, domid, report) || !set_sharing(config, domid, report) ||
-	    !make_channels(domid, &channels, report))
+	    !permit_hardware(config, domid, report) || !make_channels(domid, &channels, report))
 		return false;
 	creation->made = clock_now();
 	if (!build_domain(config, domid, creation->progress, &channels, report))

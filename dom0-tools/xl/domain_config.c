@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "xl/domain_config.h"
+#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "xl/keys.h"
+
+#define DOMAIN_FRAMES (1ull << 40) /* of the widest physical addresses */
 
 static const char *const end_keys[DOMAIN_ENDS] = {"on_poweroff", "on_reboot", "on_watchdog",
 						  "on_crash", "on_soft_reset"};
@@ -342,6 +346,86 @@ static unsigned int list_length(const struct config_setting *setting)
 	return length;
 }
 
+/* Hardware. Numbers are hexadecimal, with or without 0x, but for interrupts. */
+
+static bool hexadecimal(const char **text, uint64_t most, uint64_t *number)
+{
+	char *end;
+
+	if (!isxdigit((unsigned char)**text))
+		return false;
+	errno = 0;
+	*number = strtoull(*text, &end, 16);
+	*text = end;
+	return !errno && *number <= most;
+}
+
+static bool irq_range(const struct config_value *item, struct hardware_range *range)
+{
+	long long number;
+
+	if (!value_number(item, &number) || number < 1 || number > 4095)
+		return false;
+	*range = (struct hardware_range){(uint64_t)number, 1};
+	return true;
+}
+
+/* "2f8" or "2f8-2ff" */
+static bool port_range(const struct config_value *item, struct hardware_range *range)
+{
+	const char *text = item->text;
+	uint64_t last;
+
+	if (item->kind == CONFIG_LIST || !hexadecimal(&text, 0xffff, &range->first))
+		return false;
+	last = range->first;
+	if (*text == '-') {
+		text++;
+		if (!hexadecimal(&text, 0xffff, &last))
+			return false;
+	}
+	range->count = last - range->first + 1;
+	return !*text && last >= range->first;
+}
+
+/* "a0,20" or "a0,20@a0"; the place in the guest's own memory is for those that do not see the machine's frames. */
+static bool memory_range(const struct config_value *item, struct hardware_range *range)
+{
+	const char *text = item->text;
+	uint64_t place;
+
+	if (item->kind == CONFIG_LIST || !hexadecimal(&text, DOMAIN_FRAMES - 1, &range->first) ||
+	    *text++ != ',' || !hexadecimal(&text, DOMAIN_FRAMES - range->first, &range->count) ||
+	    !range->count)
+		return false;
+	if (*text == '@') {
+		text++;
+		if (!hexadecimal(&text, DOMAIN_FRAMES - 1, &place))
+			return false;
+	}
+	return !*text;
+}
+
+static void take_hardware(struct taking *t, const char *key,
+			  bool (*read)(const struct config_value *, struct hardware_range *),
+			  const char *right, struct hardware *to)
+{
+	const struct config_setting *setting = config_find(t->config, key);
+
+	if (!setting || !setting->value.items)
+		return;
+	to->ranges = pool_alloc(&t->domain->pool, list_length(setting) * sizeof(*to->ranges));
+	if (!to->ranges)
+		return;
+	for (const struct config_value *item = setting->value.items; item; item = item->next)
+		if (read(item, &to->ranges[to->count]))
+			to->count++;
+		else
+			report_error(t->report, setting->file, item->line,
+				     "%s: expected %s, found `%.40s'", key, right,
+				     item->kind == CONFIG_LIST ? "[...]" : item->text);
+}
+
 static bool take_vif(struct taking *t, const struct config_value *item, struct device_error *error)
 {
 	struct domain_config *domain = t->domain;
@@ -447,6 +531,13 @@ bool domain_config_read(struct domain_config *domain, const struct config *confi
 	take_int(&t, "max_maptrack_frames", 0, 65536, &domain->max_maptrack_frames);
 	take_unsigned(&t, "max_grant_version", 1, 2, &domain->max_grant_version);
 	take_unsigned(&t, "max_event_channels", 1, 131071, &domain->max_event_channels);
+	take_hardware(&t, "irqs", irq_range, "the number of an interrupt line, 1 to 4095",
+		      &domain->irqs);
+	take_hardware(&t, "ioports", port_range,
+		      "ports in hexadecimal, as in \"2f8-2ff\" or \"2f8\"", &domain->ioports);
+	take_hardware(&t, "iomem", memory_range,
+		      "the first page and the number of pages in hexadecimal, as in \"a0,20\"",
+		      &domain->iomem);
 	take_vifs(&t);
 	take_disks(&t);
 	if (domain->pool.failed)

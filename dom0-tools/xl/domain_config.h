@@ -26,6 +26,15 @@ enum domain_action {
 	DOMAIN_ACTIONS
 };
 
+/* Hardware that a domain may use: interrupt lines, ports, frames of device memory. */
+struct hardware_range {
+	uint64_t first, count;
+};
+struct hardware {
+	struct hardware_range *ranges;
+	unsigned int count;
+};
+
 struct domain_config {
 	struct pool pool; /* all that is pointed to */
 
@@ -43,6 +52,7 @@ struct domain_config {
 	enum domain_action on[DOMAIN_ENDS];
 	int max_grant_frames, max_maptrack_frames; /* -1: the hypervisor's own limit */
 	unsigned int max_grant_version, max_event_channels;
+	struct hardware irqs, ioports, iomem;
 	struct vif_config *vifs;
 	struct disk_config *disks;
 	unsigned int vif_count, disk_count;

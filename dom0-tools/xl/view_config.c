@@ -38,6 +38,19 @@ static void affinity(struct json *json, const char *key, const struct cpu_set *s
 	json_end(json);
 }
 
+static void hardware(struct json *json, const char *key, const char *first,
+		     const struct hardware *what)
+{
+	json_array(json, key);
+	for (unsigned int i = 0; i < what->count; i++) {
+		json_object(json, NULL);
+		json_unsigned(json, first, what->ranges[i].first);
+		json_unsigned(json, "number", what->ranges[i].count);
+		json_end(json);
+	}
+	json_end(json);
+}
+
 static void build_info(struct json *json, const struct domain_config *config)
 {
 	json_object(json, "b_info");
@@ -56,6 +69,12 @@ static void build_info(struct json *json, const struct domain_config *config)
 	json_end(json);
 	json_string(json, "claim_mode", word(domain_defaults.claim));
 	json_unsigned(json, "event_channels", config->max_event_channels);
+	hardware(json, "ioports", "first", &config->ioports);
+	json_array(json, "irqs");
+	for (unsigned int i = 0; i < config->irqs.count; i++)
+		json_unsigned(json, NULL, config->irqs.ranges[i].first);
+	json_end(json);
+	hardware(json, "iomem", "start", &config->iomem);
 	json_string(json, "kernel", config->kernel);
 	json_string(json, "cmdline", config->cmdline);
 	json_string(json, "ramdisk", config->ramdisk);

@@ -77,7 +77,9 @@ def test_life(machine, tmp_path):
         dom0.wait_for("paused", lambda all_: all_["example"]["paused"])
         dom0.xl(f"unpause {domid}")
         assert "already exists" in "\n".join(dom0.run("xl create example"))
-        dom0.xl("create example name=second 'memory=6'")
+        # With the machine's clock: what is given is given back, too (the audit, and free memory).
+        dom0.xl('''create example name=second 'memory=6;irqs=[8];ioports=["70-71"];iomem=["fed00,1"]' ''')
+        assert "irqs: line 99 cannot be given" in "\n".join(dom0.run("xl create example name=third 'irqs=[99]'"))
         second = dom0.domains()["second"]["domid"]
         assert second != int(dom0.xl("domid example")[0])
         assert "already" in dom0.xl("rename second example", ok=False)[0]

@@ -83,6 +83,42 @@ long control_max_mem(domid_t domid, uint64_t kib)
 	return fails() ? -XEN_ENOMEM : 0;
 }
 
+static char given[200]; /* hardware, in the order in which it was given */
+
+static long give(const char *what, domid_t domid, uint64_t first, uint64_t count)
+{
+	size_t used = strlen(given);
+
+	if (fails())
+		return -XEN_ENOSPC;
+	snprintf(given + used, sizeof(given) - used, "%u: %s %llx+%llx\n", domid, what,
+		 (unsigned long long)first, (unsigned long long)count);
+	return 0;
+}
+
+long control_map_line(domid_t domid, uint32_t line)
+{
+	return give("line", domid, line, 1);
+}
+
+long control_permit_irq(domid_t domid, uint32_t pirq, bool allow)
+{
+	assert_true(allow);
+	return give("irq", domid, pirq, 1);
+}
+
+long control_permit_iomem(domid_t domid, uint64_t mfn, uint64_t count, bool allow)
+{
+	assert_true(allow);
+	return give("frames", domid, mfn, count);
+}
+
+long control_permit_ioports(domid_t domid, uint32_t first, uint32_t count, bool allow)
+{
+	assert_true(allow);
+	return give("ports", domid, first, count);
+}
+
 static unsigned long claimed;
 
 long control_claim(domid_t domid, unsigned long pages)
@@ -546,6 +582,30 @@ static void test_host(void **state)
 	domain_defaults = usual;
 }
 
+static const char hardware[] =
+    "name='h';kernel='/k';memory=8;irqs=[8];ioports=['70-71','3f8'];iomem=['a0,20']";
+
+static void test_hardware(void **state)
+{
+	domid_t domid;
+
+	given[0] = 0;
+	assert_true(create(hardware, &domid, 0));
+	assert_string_equal(
+	    given, "1: ports 70+2\n1: ports 3f8+1\n1: frames a0+20\n1: line 8+1\n1: irq 8+1\n");
+	/* Whichever cannot be given, there is no domain. */
+	for (unsigned int n = 1, refused = 0; refused < 5; n++) {
+		domain_end(domid);
+		given[0] = 0;
+		if (!create(hardware, &domid, n) && strstr(said, "given")) {
+			refused++;
+			assert_int_equal(domains_used(), 0);
+			assert_int_equal(entries_used(), 0);
+		}
+		assert_true(n < 100);
+	}
+}
+
 static void test_end(void **state)
 {
 	domid_t domid;
@@ -868,6 +928,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_layout, reset),
 	    cmocka_unit_test_setup(test_host, reset),
+	    cmocka_unit_test_setup(test_hardware, reset),
 	    cmocka_unit_test_setup(test_end, reset),
 	    cmocka_unit_test_setup(test_every_failure, reset),
 	    cmocka_unit_test_setup(test_disk_layout, reset),

@@ -216,6 +216,54 @@ static void test_cmdline(void **state)
 	assert_string_equal(said, "warning: root and extra are ignored, since cmdline is set\n");
 }
 
+static void test_hardware(void **state)
+{
+	right(LEAST);
+	assert_int_equal(domain.irqs.count + domain.ioports.count + domain.iomem.count, 0);
+	right(LEAST "irqs=[4, '8']\nioports=['2f8-2FF','0x70']\niomem=['a0,20','fed00,1@10']\n");
+	assert_string_equal(said, "");
+	assert_int_equal(domain.irqs.count, 2);
+	assert_int_equal(domain.irqs.ranges[1].first, 8);
+	assert_int_equal(domain.ioports.count, 2);
+	assert_int_equal(domain.ioports.ranges[0].first, 0x2f8);
+	assert_int_equal(domain.ioports.ranges[0].count, 8);
+	assert_int_equal(domain.ioports.ranges[1].first, 0x70);
+	assert_int_equal(domain.ioports.ranges[1].count, 1);
+	assert_int_equal(domain.iomem.count, 2);
+	assert_int_equal(domain.iomem.ranges[0].first, 0xa0);
+	assert_int_equal(domain.iomem.ranges[0].count, 0x20);
+	assert_int_equal(domain.iomem.ranges[1].first, 0xfed00);
+}
+
+static void test_bad_hardware(void **state)
+{
+	static const char *const ports[] = {"'2f8-'", "'2ff-2f8'", "'10000'", "'-1'",
+					    "''",     "'2f8,8'",   "['2f8']", "'70 '"},
+				 *const memory[] =
+				     {"'a0'",		"'a0,0'",  "'a0,'",
+				      "'a0,1@'",	"'a0,1 '", "'10000000000,1'",
+				      "'ffffffffff,2'", "'-1,1'",  "'fffffffffffffffff,1'"},
+				 *const lines[] = {"0", "4096", "'-1'", "'x'", "['1']"};
+	char text[200];
+
+	for (unsigned int i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+		snprintf(text, sizeof(text), LEAST "ioports=[%s]", ports[i]);
+		assert_false(take(text));
+		assert_non_null(strstr(said, "a.cfg:3: ioports: expected ports in hexadecimal"));
+	}
+	for (unsigned int i = 0; i < sizeof(memory) / sizeof(memory[0]); i++) {
+		snprintf(text, sizeof(text), LEAST "iomem=[%s]", memory[i]);
+		assert_false(take(text));
+		assert_non_null(strstr(said, "a.cfg:3: iomem: expected the first page"));
+	}
+	for (unsigned int i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		snprintf(text, sizeof(text), LEAST "irqs=[%s]", lines[i]);
+		assert_false(take(text));
+		assert_non_null(strstr(said, "a.cfg:3: irqs: expected the number of an interrupt"));
+	}
+	wrong(LEAST "ioports='70'", "a.cfg:3: ioports: expected a list, found `70'\n");
+}
+
 static void test_actions(void **state)
 {
 	right(LEAST
@@ -494,6 +542,8 @@ int main(void)
 	    cmocka_unit_test(test_affinity),
 	    cmocka_unit_test(test_cmdline),
 	    cmocka_unit_test(test_actions),
+	    cmocka_unit_test(test_hardware),
+	    cmocka_unit_test(test_bad_hardware),
 	    cmocka_unit_test(test_keys),
 	    cmocka_unit_test(test_control_characters),
 	    cmocka_unit_test(test_vifs),

@@ -267,6 +267,7 @@ static void test_long(void **state)
 {
 	static const char text[] =
 	    "name='web';kernel='/k';vcpus=2;maxvcpus=4;cpus='1-2';memory=64;extra='a b'\n"
+	    "irqs=[8];ioports=['70-71'];iomem=['a0,20']\n"
 	    "vif=['mac=00:16:3e:00:00:0a,bridge=br0'];disk=['/a,,xvda,ro']\n"
 	    "on_crash='rename-restart'\n";
 	struct report report = {.say = quiet};
@@ -289,6 +290,9 @@ static void test_long(void **state)
 	assert_non_null(
 	    strstr(shown, "\"avail_vcpus\": [\n                    0,\n                    1\n"));
 	assert_non_null(strstr(shown, "\"target_memkb\": 65536,\n"));
+	assert_non_null(strstr(shown, "\"first\": 112,\n                        \"number\": 2\n"));
+	assert_non_null(strstr(shown, "\"irqs\": [\n                    8\n"));
+	assert_non_null(strstr(shown, "\"start\": 160,\n                        \"number\": 32\n"));
 	assert_non_null(strstr(shown, "\"ramdisk\": null,\n"));
 	assert_non_null(strstr(shown, "\"mac\": \"00:16:3e:00:00:0a\",\n"));
 	assert_non_null(strstr(shown, "\"pdev_path\": \"/a\",\n"));
