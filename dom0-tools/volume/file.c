@@ -240,6 +240,7 @@ static long add_file(struct volume *volume, ext2_ino_t node, struct volume_file 
 	file->volume = volume;
 	file->node = node;
 	file->size = EXT2_I_SIZE(&inode);
+	file->is_base = inode_is_base(volume, node);
 	file->next = volume->files;
 	volume->files = file;
 	*added = file;
@@ -467,7 +468,7 @@ long volume_write(struct volume_file *file, uint64_t offset, const void *data, s
 	long error = 0;
 
 	mutex_lock(&file->volume->lock);
-	if (file->device_users)
+	if (file->device_users || file->is_base)
 		error = -EBUSY;
 	else if (too_big(file, offset, size))
 		error = -EFBIG;
@@ -520,6 +521,8 @@ static long resize(struct volume_file *file, uint64_t size)
 
 	if (too_big(file, size, 0))
 		return -EFBIG;
+	if (file->is_base)
+		return -EBUSY;
 	if (size >= file->size)
 		return size == file->size ? 0 : grow(file, size);
 	if (file->device_users)
@@ -587,9 +590,10 @@ static void note_key(const char *name, char key[64])
 	strncat(key, name, 50);
 }
 
-static errcode_t open_notes(struct volume_file *file, struct ext2_xattr_handle **notes)
+static errcode_t open_notes(struct volume *volume, ext2_ino_t node,
+			    struct ext2_xattr_handle **notes)
 {
-	errcode_t error = ext2fs_xattrs_open(file->volume->fs, file->node, notes);
+	errcode_t error = ext2fs_xattrs_open(volume->fs, node, notes);
 
 	if (error)
 		return error;
@@ -599,13 +603,14 @@ static errcode_t open_notes(struct volume_file *file, struct ext2_xattr_handle *
 	return error;
 }
 
-static long get_note(struct volume_file *file, const char *name, char *text, size_t size)
+static long get_note(struct volume *volume, ext2_ino_t node, const char *name, char *text,
+		     size_t size)
 {
 	struct ext2_xattr_handle *notes;
 	char key[64];
 	void *value;
 	size_t length;
-	errcode_t error = open_notes(file, &notes);
+	errcode_t error = open_notes(volume, node, &notes);
 
 	if (error)
 		return volume_errno(error);
@@ -622,12 +627,19 @@ static long get_note(struct volume_file *file, const char *name, char *text, siz
 	return length < size ? 0 : -ENAMETOOLONG;
 }
 
+bool inode_is_base(struct volume *volume, ext2_ino_t node)
+{
+	char text[16];
+
+	return !get_note(volume, node, NOTE_OVERLAYS, text, sizeof(text)) && atoi(text) > 0;
+}
+
 long volume_get_note(struct volume_file *file, const char *name, char *text, size_t size)
 {
 	long error;
 
 	mutex_lock(&file->volume->lock);
-	error = get_note(file, name, text, size);
+	error = get_note(file->volume, file->node, name, text, size);
 	mutex_unlock(&file->volume->lock);
 	return error;
 }
@@ -636,7 +648,7 @@ static errcode_t set_note(struct volume_file *file, const char *name, const char
 {
 	struct ext2_xattr_handle *notes;
 	char key[64];
-	errcode_t error = open_notes(file, &notes);
+	errcode_t error = open_notes(file->volume, file->node, &notes);
 
 	if (error)
 		return error;
@@ -654,6 +666,8 @@ long volume_set_note(struct volume_file *file, const char *name, const char *tex
 	error = volume_has_room(file->volume, 0) ? volume_begin(file->volume) : -ENOSPC;
 	if (!error)
 		error = volume_end(file->volume, set_note(file, name, text));
+	if (!error && strcmp(name, NOTE_OVERLAYS) == 0)
+		file->is_base = atoi(text) > 0;
 	mutex_unlock(&file->volume->lock);
 	return error;
 }

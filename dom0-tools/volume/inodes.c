@@ -386,8 +386,11 @@ static long check_removal(struct volume *volume, ext2_ino_t node, const struct e
 
 	if (node < EXT2_FIRST_INO(volume->fs->super) || file_of_node(volume, node))
 		return -EBUSY;
-	if (!LINUX_S_ISDIR(inode->i_mode))
+	if (!LINUX_S_ISDIR(inode->i_mode)) {
+		if (inode_is_base(volume, node))
+			return -EBUSY;
 		return inode->i_flags & EXT4_EXTENTS_FL || !inode->i_blocks ? 0 : -EOPNOTSUPP;
+	}
 	error = iterate(volume, node, &listing);
 	return error ? error : listing.names ? -ENOTEMPTY : 0;
 }
@@ -451,6 +454,9 @@ static long prepare_renaming(struct volume *volume, const char *from, const char
 	r->type = LINUX_S_ISDIR(inode.i_mode) ? EXT2_FT_DIR : EXT2_FT_REG_FILE;
 	if (r->type == EXT2_FT_DIR && r->from != r->to)
 		return -EXDEV;
+	/* The overlays know it by its path. */
+	if (inode_is_base(volume, r->node))
+		return -EBUSY;
 	error = find_name(volume, r->to, r->to_name, strlen(r->to_name), &r->replaced);
 	if (error == -ENOENT) {
 		r->replaced = 0;

@@ -109,6 +109,7 @@ struct volume_file {
 	struct volume_file *next;
 	ext2_ino_t node;
 	unsigned int users;
+	bool is_base; /* others are overlays over it (NOTE_OVERLAYS): it is not changed */
 	unsigned int device_users; /* it is a block device, or the base of one: source.c */
 	uint64_t size;
 	/* A part of what extents_find tells, sorted. Which run goes when there is no room goes round. */
@@ -116,6 +117,8 @@ struct volume_file {
 	unsigned int run_count, next_victim;
 };
 
+/* Do overlays rely on this file? */
+bool inode_is_base(struct volume *volume, ext2_ino_t node);
 struct volume_file *file_of_node(struct volume *volume, ext2_ino_t node);
 /* With events masked: the known run with this block, from there on. False: it is not known. */
 bool file_known_run(const struct volume_file *file, uint64_t block, struct run *run);

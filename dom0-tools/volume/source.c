@@ -427,13 +427,6 @@ static long open_chain(struct source *source, const char *path, const char **why
 	return error;
 }
 
-static bool has_overlays(struct volume_file *file)
-{
-	char text[16];
-
-	return !volume_get_note(file, NOTE_OVERLAYS, text, sizeof(text)) && atoi(text) > 0;
-}
-
 static void describe(struct source *source, const char *path, bool read_only)
 {
 	struct block_device *disk = disk_of(source);
@@ -464,7 +457,7 @@ static long add_source(struct volume *volume, const char *path, bool read_only,
 	error = open_chain(source, path, why);
 	if (!error) {
 		/* Who only reads does not decide for those who open it later. */
-		read_only = volume->read_only || has_overlays(source->chain[0]);
+		read_only = volume->read_only || source->chain[0]->is_base;
 		describe(source, path, read_only);
 		source->thread = thread_create(source->device.name, work, source);
 		if (!source->thread) {

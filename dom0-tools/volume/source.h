@@ -16,10 +16,9 @@
 #include <stdbool.h>
 #include "volume/volume.h"
 
-#define NOTE_BASE     "cerne.base"
-#define NOTE_OVERLAYS "cerne.overlays"
-#define SOURCE_DEPTH  8 /* files in such a chain */
-#define SOURCE_PATH   256
+#define NOTE_BASE    "cerne.base"
+#define SOURCE_DEPTH 8 /* files in such a chain */
+#define SOURCE_PATH  256
 
 /*
  * The device of a file; the same one for all who open it. It stays until each has closed it. While there is one the file is not

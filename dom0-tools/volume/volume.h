@@ -23,6 +23,9 @@ struct volume_file;
 #define VOLUME_PROBLEM 200
 #define VOLUME_NAME    255 /* the longest name, without a terminator */
 
+/* The note (volume_set_note) that counts the overlays over a file: unless it is 0 the file is not changed: -EBUSY. */
+#define NOTE_OVERLAYS "cerne.overlays"
+
 /*
  * Mount what is on a device, which stays open until unmounted: replay its journal, check its tables. A file system that
  * cannot be written safely is mounted read-only, and `problem` says why; "" if all is well.
@@ -65,7 +68,7 @@ long volume_list(struct volume *volume, const char *path,
 		 void *context);
 
 long volume_mkdir(struct volume *volume, const char *path);
-/* A file, or an empty directory. -EBUSY: it is open; -ENOTEMPTY */
+/* A file, or an empty directory. -EBUSY: it is open, or there are overlays over it; -ENOTEMPTY */
 long volume_remove(struct volume *volume, const char *path);
 /* A file of the new name is replaced, at once or not at all. -EXDEV: a directory to another directory. */
 long volume_rename(struct volume *volume, const char *from, const char *to);

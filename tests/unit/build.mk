@@ -57,7 +57,7 @@ $(test_unpack-objects) $(fuzz_unpack-objects): | $(THIRD_PARTY)/7zip/.fetched
 # So is libext2fs, which reads what hostile disks hold; it too reads words at any address.
 $(call ext2fs,host,$(UNIT_CC),-std=gnu11 -g -O1 -fsanitize=address -fno-omit-frame-pointer -fno-strict-aliasing \
 	-ffunction-sections -fdata-sections)
-ext2fs-tests := test_volume test_volume_crash
+ext2fs-tests := test_volume test_volume_crash test_volume_image
 $(foreach t,$(ext2fs-tests),$(BUILD)/tests/$(t)/$(t)): $(BUILD)/ext2fs/host/libext2fs.a
 $(foreach t,$(ext2fs-tests),$(eval $($(t)-objects): | $(ext2fs-generated)/.made))
 

@@ -100,6 +100,11 @@ static inline struct thread *thread_create(const char *name, void (*function)(vo
 	return (struct thread *)&one;
 }
 
+static inline void thread_join(struct thread *thread)
+{
+	(void)thread;
+}
+
 static inline void thread_detach(struct thread *thread)
 {
 	(void)thread;
