@@ -42,16 +42,23 @@ static bool changed[FILES]; /* since the sync */
 struct sync {
 	unsigned int write;
 	struct version files[FILES];
-	unsigned int changed_at
-	    [FILES]; /* the write before which it was changed again; UINT_MAX: it was not */
+	unsigned int changed_at[FILES]; /* before which write; UINT_MAX: it was not */
+	/* If that was its removal: the write before which the name was used anew. Until then it is whole or not there. */
+	unsigned int removed_until[FILES];
 };
 static struct sync *syncs;
 static unsigned int sync_count;
 
-static void note_change(unsigned int n)
+static void note_change(unsigned int n, bool removed)
 {
-	if (!changed[n] && sync_count)
-		syncs[sync_count - 1].changed_at[n] = host_disk.write_count;
+	struct sync *sync = &syncs[sync_count - 1];
+
+	if (!changed[n]) {
+		sync->changed_at[n] = host_disk.write_count;
+		sync->removed_until[n] = removed ? UINT32_MAX : 0;
+	} else if (sync->removed_until[n] > host_disk.write_count) {
+		sync->removed_until[n] = host_disk.write_count;
+	}
 	changed[n] = true;
 }
 
@@ -125,7 +132,7 @@ static void operate(void)
 	case 0:
 		if (now[n].size < 0)
 			return;
-		note_change(n);
+		note_change(n, true);
 		assert_int_equal(volume_remove(volume, path), 0);
 		now[n].size = -1;
 		memset(now[n].data, 0, FILE_SIZE);
@@ -134,8 +141,8 @@ static void operate(void)
 		m = random_below(FILES);
 		if (now[n].size < 0 || n == m)
 			return;
-		note_change(n);
-		note_change(m);
+		note_change(n, false);
+		note_change(m, false);
 		path_of(m, other);
 		assert_int_equal(volume_rename(volume, path, other), 0);
 		now[m] = now[n];
@@ -145,7 +152,7 @@ static void operate(void)
 	case 2:
 		if (now[n].size < 0)
 			return;
-		note_change(n);
+		note_change(n, false);
 		resize_file(n);
 		return;
 	case 3:
@@ -156,7 +163,7 @@ static void operate(void)
 		volume_tick(volume);
 		return;
 	default:
-		note_change(n);
+		note_change(n, false);
 		write_file(n);
 	}
 }
@@ -179,35 +186,27 @@ static void check_file(unsigned int n, const struct version *version)
 	volume_close(file);
 }
 
-/* Of the writes since the last flush before `cut` some are there; `whole`: all of a block's or none. */
-static void make_disk(struct fake_disk *disk, const unsigned char *before, unsigned int cut,
-		      bool whole)
+static void check_removed(unsigned int n, const struct version *version)
 {
-	bool taken = false;
-	unsigned int flushes =
-	    cut < host_disk.write_count ? host_disk.writes[cut].flushes : host_disk.flushes;
-	unsigned int share = random_below(101);
+	struct volume_status status;
+	char path[32];
 
-	memcpy(disk->data, before, SIZE);
-	for (unsigned int i = 0; i < cut; i++) {
-		const struct fake_write *write = &host_disk.writes[i];
-
-		if (!whole || write->sector % 8 == 0)
-			taken = random_below(100) < share;
-		if (write->flushes < flushes || taken)
-			memcpy(disk->data + write->sector * BLOCK_SECTOR, write->after,
-			       BLOCK_SECTOR);
-	}
+	path_of(n, path);
+	if (volume_find(volume, path, &status) != -ENOENT)
+		check_file(n, version);
 }
 
+/* What was synced before the last write that the disk got. */
 static void check_synced(unsigned int cut)
 {
 	for (unsigned int s = sync_count; s--;) {
-		if (syncs[s].write > cut)
+		if (syncs[s].write >= cut)
 			continue;
 		for (unsigned int n = 0; n < FILES; n++)
 			if (syncs[s].changed_at[n] >= cut)
 				check_file(n, &syncs[s].files[n]);
+			else if (syncs[s].removed_until[n] >= cut)
+				check_removed(n, &syncs[s].files[n]);
 		return;
 	}
 }
@@ -217,10 +216,11 @@ static void check_cut(const unsigned char *before, unsigned int cut, bool whole)
 	struct fake_disk disk;
 	long error;
 
+	/* The moment is between blocks then. */
 	while (whole && cut < host_disk.write_count && host_disk.writes[cut].sector % 8)
 		cut++;
 	fake_disk_open(&disk, SIZE);
-	make_disk(&disk, before, cut, whole);
+	fake_disk_cut(&disk, before, &host_disk, cut, whole, random_below);
 	if (whole) {
 		fake_disk_save(&disk, host_path("image"));
 		assert_int_equal(host_run("(e2fsck -E journal_only -y @ || test $? -eq 1)"), 0);
@@ -260,7 +260,7 @@ static void cut_power(void)
 		operate();
 	assert_int_equal(volume_unmount(volume), 0);
 	for (unsigned int i = 0; i < CUTS; i++)
-		check_cut(before, random_below(host_disk.write_count + 1), i % 2);
+		check_cut(before, fake_disk_moment(&host_disk, random_below), i % 2);
 	fake_disk_close(&host_disk);
 	free(before);
 }
@@ -279,9 +279,116 @@ static void test_power_cuts(void **state)
 	free(syncs);
 }
 
+/* ---- what random cuts seldom meet ---- */
+
+static unsigned char *begin_recording(void)
+{
+	unsigned char *before = malloc(SIZE);
+
+	fake_disk_open(&host_disk, SIZE);
+	assert_int_equal(volume_format(&host_disk.device, "cerne", problem), 0);
+	memcpy(before, host_disk.data, SIZE);
+	host_disk.recording = true;
+	assert_int_equal(volume_mount(&host_disk.device, false, &volume, problem), 0);
+	return before;
+}
+
+/* The power goes now, and all that was written is there. */
+static void mount_after_cut(void)
+{
+	static struct fake_disk disk;
+	struct volume *gone = volume;
+
+	fake_disk_open(&disk, SIZE);
+	memcpy(disk.data, host_disk.data, SIZE);
+	assert_int_equal(volume_mount(&disk.device, false, &volume, problem), 0);
+	assert_string_equal(problem, "");
+	assert_int_equal(volume_unmount(gone), 0);
+	fake_disk_close(&host_disk);
+	host_disk = disk;
+	host_disk.device.driver = &host_disk;
+}
+
+static void write_bytes(const char *path, uint64_t offset, size_t size, int byte)
+{
+	unsigned char *data = malloc(size);
+	struct volume_file *file;
+
+	memset(data, byte, size);
+	assert_int_equal(volume_open(volume, path, VOLUME_CREATE | VOLUME_WRITE, &file), 0);
+	assert_int_equal(volume_write(file, offset, data, size), 0);
+	volume_close(file);
+	free(data);
+}
+
+static void check_bytes(const char *path, uint64_t offset, size_t size, int byte)
+{
+	unsigned char *data = malloc(2 * size);
+	struct volume_file *file;
+
+	memset(data + size, byte, size);
+	assert_int_equal(volume_open(volume, path, 0, &file), 0);
+	assert_int_equal(volume_read(file, offset, data, size), size);
+	assert_memory_equal(data, data + size, size);
+	volume_close(file);
+	free(data);
+}
+
+/* A file is removed, its blocks are used at once, and the power goes before the removal counts: the file is whole. */
+static void test_blocks_are_held_back(void **state)
+{
+	unsigned char *before = begin_recording();
+
+	write_bytes("old", 0, 9 << 20, 1);
+	assert_int_equal(volume_sync(volume), 0);
+	assert_int_equal(volume_remove(volume, "old"), 0);
+	write_bytes("new", 0, 9 << 20, 2);
+	for (unsigned int cut = 1; cut <= host_disk.write_count;
+	     cut += host_disk.write_count / 12) {
+		struct volume_status status;
+		struct volume *kept = volume;
+		struct fake_disk disk;
+
+		fake_disk_open(&disk, SIZE);
+		seed = cut;
+		fake_disk_cut(&disk, before, &host_disk, cut, true, random_below);
+		assert_int_equal(volume_mount(&disk.device, false, &volume, problem), 0);
+		if (!volume_find(volume, "old", &status) && status.size == 9 << 20 &&
+		    cut > host_disk.write_count / 2)
+			check_bytes("old", 0, 9 << 20, 1);
+		assert_int_equal(volume_unmount(volume), 0);
+		fake_disk_close(&disk);
+		volume = kept;
+	}
+	assert_int_equal(volume_unmount(volume), 0);
+	fake_disk_close(&host_disk);
+	free(before);
+}
+
+/* A block of metadata becomes one of data: what the log has of it must not come back. */
+static void test_log_has_no_old_metadata(void **state)
+{
+	unsigned char *before = begin_recording();
+
+	for (unsigned int i = 0; i < 40; i++)
+		write_bytes("scattered", i * 2ul << 16, 4096, 1);
+	assert_int_equal(volume_sync(volume), 0);
+	assert_int_equal(volume_remove(volume, "scattered"), 0);
+	assert_int_equal(volume_sync(volume), 0);
+	write_bytes("full", 0, 10 << 20, 2);
+	assert_int_equal(volume_sync(volume), 0);
+	mount_after_cut();
+	check_bytes("full", 0, 10 << 20, 2);
+	assert_int_equal(volume_unmount(volume), 0);
+	fake_disk_close(&host_disk);
+	free(before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_blocks_are_held_back),
+	    cmocka_unit_test(test_log_has_no_old_metadata),
 	    cmocka_unit_test(test_power_cuts),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

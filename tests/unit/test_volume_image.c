@@ -340,7 +340,7 @@ static void check_image(unsigned int image, unsigned int cut)
 	static unsigned char got[MIB];
 	unsigned int f = flush_count;
 
-	while (f-- && (flushes[f].image != image || flushes[f].write > cut))
+	while (f-- && (flushes[f].image != image || (flushes[f].write && flushes[f].write >= cut)))
 		;
 	devices[0] = open_image(names[image], true);
 	assert_int_equal(block_read(devices[0], 0, got, SECTORS), 0);
@@ -354,17 +354,10 @@ static void check_image(unsigned int image, unsigned int cut)
 
 static void check_cut(const unsigned char *before, unsigned int cut)
 {
-	unsigned int done =
-	    cut < host_disk.write_count ? host_disk.writes[cut].flushes : host_disk.flushes;
-	unsigned int share = random_below(101);
 	struct fake_disk disk;
 
 	fake_disk_open(&disk, 32 * MIB);
-	memcpy(disk.data, before, 32 * MIB);
-	for (unsigned int i = 0; i < cut; i++)
-		if (host_disk.writes[i].flushes < done || random_below(100) < share)
-			memcpy(disk.data + host_disk.writes[i].sector * BLOCK_SECTOR,
-			       host_disk.writes[i].after, BLOCK_SECTOR);
+	fake_disk_cut(&disk, before, &host_disk, cut, false, random_below);
 	mount_volume(&disk.device);
 	for (unsigned int i = 0; i < IMAGES; i++)
 		check_image(i, cut);
@@ -414,7 +407,7 @@ static void cut_power(void)
 	}
 	assert_int_equal(volume_unmount(volume), 0);
 	for (unsigned int i = 0; i < 15; i++)
-		check_cut(before, random_below(host_disk.write_count + 1));
+		check_cut(before, fake_disk_moment(&host_disk, random_below));
 	fake_disk_close(&host_disk);
 	free(before);
 }

@@ -167,4 +167,41 @@ static inline void fake_disk_load(struct fake_disk *disk, const char *path)
 		abort();
 }
 
+/*
+ * A moment of what was recorded: so many writes have reached the disk's cache, and of flushes those that were done when the last
+ * of them came, even if another was under way. Half of the moments are such ones.
+ */
+static inline unsigned int fake_disk_moment(const struct fake_disk *disk,
+					    uint32_t (*random_below)(uint32_t limit))
+{
+	unsigned int cut = random_below(disk->write_count + 1);
+
+	if (random_below(2))
+		while (cut && cut < disk->write_count &&
+		       disk->writes[cut].flushes == disk->writes[cut - 1].flushes)
+			cut++;
+	return cut;
+}
+
+/* The disk after a power cut at that moment; `whole`: of each 4 KiB all or nothing was written, else of each sector. */
+static inline void fake_disk_cut(struct fake_disk *disk, const unsigned char *before,
+				 const struct fake_disk *recorded, unsigned int cut, bool whole,
+				 uint32_t (*random_below)(uint32_t limit))
+{
+	unsigned int flushes = cut ? recorded->writes[cut - 1].flushes : 0,
+		     share = random_below(101);
+	bool taken = false;
+
+	memcpy(disk->data, before, disk->device.sectors * BLOCK_SECTOR);
+	for (unsigned int i = 0; i < cut; i++) {
+		const struct fake_write *write = &recorded->writes[i];
+
+		if (!whole || write->sector % 8 == 0)
+			taken = random_below(100) < share;
+		if (write->flushes < flushes || taken)
+			memcpy(disk->data + write->sector * BLOCK_SECTOR, write->after,
+			       BLOCK_SECTOR);
+	}
+}
+
 #endif
