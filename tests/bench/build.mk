@@ -51,6 +51,21 @@ bench-xen-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 xen-hype
 bench-xen: $(BUILD)/cerne $(BUILD)/tests/bench/linux-init $(bench-xen-files) ## the same Linux as dom0 here and on the real Xen, in instructions
 	@BUILD='$(BUILD)' THIRD_PARTY='$(THIRD_PARTY)' $(PYTHON) tests/bench/bench-xen $(if $(JOBS),--jobs $(JOBS)) $(BUILD)/cerne
 
+# A plugin of QEMU's, for the host; and the program that it counts.
+$(BUILD)/tests/bench/count.so: tests/bench/count.c tests/bench/mark.h
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -Wno-unused-parameter -shared -fPIC $< -o $@
+
+$(BUILD)/tests/bench/block-init: tests/bench/block-init.c tests/bench/mark.h
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -Wno-unused-parameter -static $< -o $@
+
+.PHONY: bench-block
+bench-block: $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/tests/bench/count.so $(BUILD)/tests/bench/block-init $(THIRD_PARTY)/debian/linux-image-amd64 ## a Linux guest's disk: instructions of the whole machine
+	@BUILD='$(BUILD)' THIRD_PARTY='$(THIRD_PARTY)' $(PYTHON) tests/bench/bench-block
+
 # The store on the host: instructions of each request.
 bench-store-sources := tests/bench/store.c $(addprefix dom0-tools/store/,table.c path.c permission.c tree.c watch.c \
 	transaction.c view.c request.c control.c ring.c connection.c domain.c store.c)

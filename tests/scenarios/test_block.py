@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Split disks: guests that read and write what dom0 serves."""
+import hashlib
 import json
-import re
 
+import linux
+from test_xl_linux import Guest as LinuxGuest
 from xl import Xl, xl_machine
 
 
@@ -54,6 +56,51 @@ def test_example_with_a_ramdisk(machine, tmp_path):
         guest.run("disk write 51712 0 8 65", r"disk 51712: written, status 0")
         guest.run("disk sum 51712", f"disk 51712: sum {fnv(b'A' * 4096 + bytes(252 * 1024))}")
         dom0.xl("destroy d")
+        dom0.wait_for("gone", lambda domains: list(domains) == ["Domain-0"])
+        assert disks(dom0) == {}
+        dom0.poweroff()
+
+
+def test_linux(machine, tmp_path):
+    """Debian's Linux, unmodified: what it thinks of its disks, and that what it writes is there."""
+    linux.make_initrd(tmp_path / "initrd", ["xen-blkfront", "crc32c_generic", "ext4"])
+    config = ('name = "debian"\nkernel = "/boot/vmlinuz"\nramdisk = "/boot/initrd"\nextra = "console=hvc0"\n'
+              'memory = 256\nvcpus = 2\n'
+              'disk = ["ram:32M,raw,xvda,rw", "/boot/initrd,raw,xvdb,ro"]\n')
+    files = {"boot/vmlinuz": linux.kernel(), "boot/initrd": str(tmp_path / "initrd")}
+    with xl_machine(machine, tmp_path, {"debian": config}, files, cmdline="dom0_mem=128M", cpus=2, memory="1G") as m:
+        dom0 = Xl(m)
+        dom0.xl("create -q debian")
+        guest = LinuxGuest(dom0, "debian")
+        assert guest.run("cat /sys/block/xvda/size").split() == ["65536"]
+        assert guest.run("cat /sys/block/xvda/queue/write_cache").split() == ["write", "back"]
+        assert guest.run("cat /sys/block/xvda/queue/discard_granularity").split() == ["512"]
+        assert guest.run("ls /sys/block/xvda/mq").split() == ["0", "1"]
+        assert guest.run("cat /sys/block/xvdb/ro").split() == ["1"]
+        with open(tmp_path / "initrd", "rb") as f:
+            data = f.read()
+        whole = len(data) // 512
+        wanted = hashlib.md5(data[:whole * 512]).hexdigest()
+        assert guest.run(f"dd if=/dev/xvdb bs=512 count={whole} 2>/dev/null | md5sum").split()[0] == wanted
+        # Requests of all sizes, at many places, by two CPUs; then what is there is what was written.
+        guest.run("dd if=/dev/urandom of=/tmp/a bs=1M count=16 2>/dev/null; cp /tmp/a /tmp/b")
+        guest.run("dd if=/tmp/a of=/dev/xvda bs=1M conv=fsync 2>/dev/null & "
+                  "dd if=/tmp/b of=/dev/xvda bs=64k seek=256 oflag=direct conv=fsync 2>/dev/null; wait")
+        guest.run("echo 3 >/proc/sys/vm/drop_caches")
+        sums = guest.run("dd if=/dev/xvda bs=4k count=4096 iflag=direct 2>/dev/null | md5sum; "
+                         "dd if=/dev/xvda bs=1M skip=16 2>/dev/null | md5sum; md5sum /tmp/a").split()
+        assert sums[0] == sums[2] == sums[4], sums
+        guest.run("mkdir -p /mnt && mke2fs /dev/xvda >/dev/null && mount -t ext4 /dev/xvda /mnt && cp /tmp/a /mnt && sync && umount /mnt")
+        assert sums[0] in guest.run("mount -t ext4 /dev/xvda /mnt && md5sum /mnt/a").split()
+        guest.run("umount /mnt; blkdiscard /dev/xvda")
+        zeros = hashlib.md5(bytes(1 << 20)).hexdigest()
+        assert zeros in guest.run("dd if=/dev/xvda bs=1M count=1 2>/dev/null | md5sum").split()
+        served = {vdev: disk for (_, vdev), disk in disks(dom0).items()}
+        assert served[51712]["queues"] == 2 and served[51712]["flushes"] and served[51712]["discards"], served
+        assert not served[51712]["refused"] and not served[51728]["refused"], served
+        found = linux.BAD.findall(guest.run("dmesg"))
+        assert not found, "\n".join(found)
+        dom0.xl("destroy debian")
         dom0.wait_for("gone", lambda domains: list(domains) == ["Domain-0"])
         assert disks(dom0) == {}
         dom0.poweroff()
