@@ -12,6 +12,7 @@ extern const struct pci_driver virtio_blk_driver;
 extern const struct pci_driver nvme_driver;
 extern const struct pci_driver ahci_driver;
 extern const struct pci_driver virtio_net_driver;
+extern const struct pci_driver e1000e_driver;
 
 /* For how long, in nanoseconds, a disk may work on a request before it is reset. */
 extern uint64_t disk_timeout;

@@ -4,5 +4,5 @@
 #include "drivers/drivers.h"
 
 const struct pci_driver *const pci_drivers[] = {
-    &virtio_blk_driver, &nvme_driver, &ahci_driver, &virtio_net_driver, NULL,
+    &virtio_blk_driver, &nvme_driver, &ahci_driver, &virtio_net_driver, &e1000e_driver, NULL,
 };

@@ -50,7 +50,7 @@ def exchange(here, there, to, source, first, count, window=32):
             assert there.receive() == data
 
 
-@pytest.mark.parametrize("models", [("virtio-net-pci", "virtio-net-pci")], ids="-".join)
+@pytest.mark.parametrize("models", [("virtio-net-pci", "e1000e")], ids="-".join)
 def test_cards(machine, tmp_path, models):
     with Wire("net0") as east, Wire("net1") as west, \
             two_cards(machine, tmp_path, (east, west), models) as m:
