@@ -9,6 +9,7 @@
 #include "net/network.h"
 #include "net/vif.h"
 #include "pci/pci.h"
+#include "power.h"
 #include "store/store.h"
 #include "volume/mounted.h"
 #include "xl/toolstack.h"
@@ -61,6 +62,7 @@ int main(int argc, char **argv)
 	start_devices();
 	mounted_start(argc, argv);
 	start_services();
+	power_start();
 	printf("Type `help` for the commands.\n");
 	shell_run();
 }

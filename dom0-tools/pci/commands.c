@@ -38,7 +38,7 @@ static void show_interrupts(const struct pci_device *device)
 		count += device->vectors[n].count;
 	printf("        interrupts: %s", kinds[device->interrupts]);
 	if (device->interrupts == PCI_INTERRUPT_LINE)
-		printf(" %u", device->line);
+		printf(" %u", device->route.gsi);
 	else
 		printf(", %u", device->vector_count);
 	printf("; %" PRIu64 " so far\n", count);

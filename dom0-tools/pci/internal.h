@@ -68,6 +68,9 @@ static inline void port_write32(uint16_t port, uint32_t value)
 	__asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port));
 }
 
+/* Where the device's line leads. False: nobody knows. */
+bool pci_route(const struct pci_device *device, struct line_route *route);
+
 /* Fill in what the header of a device says; its bus and devfn are set. False: nothing is there. */
 bool pci_describe(struct pci_device *device);
 

@@ -2,10 +2,6 @@
 /*
  * Interrupts of devices: messages (6.8) if the device has them, its line (2.2.6) if not. The hypervisor writes addresses,
  * data and masks of messages; the capability is switched on and off here.
- *
- * A line is shared by all devices that the board wired to it: one event channel for it, and one list of handlers. It stays
- * masked in the interrupt controller until we answer. A line that no handler knows why it came would come again at once,
- * for ever: after some of these it is left unanswered.
  */
 #include "internal.h"
 #include <errno.h>
@@ -27,19 +23,6 @@
 #define MSIX_TABLE    4
 #define MSIX_BAR      0x7
 
-/* The interrupt line register: 255 means not connected (6.2.4). */
-#define LINES	      16
-#define UNCLAIMED_MAX 1000
-
-struct line {
-	struct pci_vector *vectors; /* whose handlers are asked */
-	unsigned int users;	    /* devices that have it open */
-	int pirq;
-	evtchn_port_t port;
-	unsigned int unclaimed; /* in a row */
-};
-static struct line lines[LINES];
-
 /* ---- numbers of interrupts ---- */
 
 static long map_message(const struct pci_device *device, unsigned int entry, uint64_t table,
@@ -57,23 +40,6 @@ static long map_message(const struct pci_device *device, unsigned int entry, uin
 	};
 	long error = hypercall_physdev_op(PHYSDEVOP_map_pirq, &op);
 
-	*pirq = op.pirq;
-	return error;
-}
-
-static long map_line(unsigned int number, int *pirq)
-{
-	struct physdev_setup_gsi setup = {.gsi = (int)number, .triggering = 1, .polarity = 1};
-	struct physdev_map_pirq op = {.domid = DOMID_SELF,
-				      .type = MAP_PIRQ_TYPE_GSI,
-				      .index = (int)number,
-				      .pirq = (int)number};
-	long error = hypercall_physdev_op(PHYSDEVOP_setup_gsi, &setup);
-
-	/* The firmware's tables may have said how it is triggered. */
-	if (error && error != -EEXIST)
-		return error;
-	error = hypercall_physdev_op(PHYSDEVOP_map_pirq, &op);
 	*pirq = op.pirq;
 	return error;
 }
@@ -148,100 +114,39 @@ static long open_msi(struct pci_device *device)
 	return 1;
 }
 
-static bool run_message(struct pci_vector *vector)
-{
-	vector->count++;
-	return vector->handler(vector->data);
-}
-
 static void on_message(evtchn_port_t port, void *data)
 {
-	(void)port;
-	run_message(data);
-}
-
-/* ---- lines ---- */
-
-static void answer(int pirq)
-{
-	struct physdev_eoi op = {.irq = (uint32_t)pirq};
-
-	hypercall_physdev_op(PHYSDEVOP_eoi, &op);
-}
-
-static void on_line(evtchn_port_t port, void *data)
-{
-	struct line *line = data;
-	bool claimed = false;
+	struct pci_vector *vector = data;
 
 	(void)port;
-	for (struct pci_vector *vector = line->vectors; vector; vector = vector->next)
-		if (vector->handler(vector->data)) {
-			vector->count++;
-			claimed = true;
-		}
-	line->unclaimed = claimed ? 0 : line->unclaimed + 1;
-	if (line->unclaimed < UNCLAIMED_MAX)
-		answer(line->pirq);
-	else
-		printk("pci: interrupt line %d is switched off: no driver knows why it came\n",
-		       line->pirq);
+	vector->count++;
+	vector->handler(vector->data);
+}
+
+/* ---- the line ---- */
+
+static bool run_line(void *data)
+{
+	struct pci_vector *vector = data;
+
+	if (!vector->handler || !vector->handler(vector->data))
+		return false;
+	vector->count++;
+	return true;
 }
 
 static long open_line(struct pci_device *device)
 {
-	struct line *line = &lines[device->line % LINES];
-	long error = 0;
+	struct line_route route;
 
-	/* Line 0 is the timer's: an unset register. */
-	if (!device->pin || !device->line || device->line >= LINES)
+	if (!device->pin || !pci_route(device, &route))
 		return -ENODEV;
-	if (!line->users)
-		error = map_line(device->line, &line->pirq);
-	if (error)
-		return error;
-	line->users++;
 	device->interrupts = PCI_INTERRUPT_LINE;
 	device->vector_count = 1;
-	device->vectors[0].pirq = line->pirq;
+	device->vectors[0].line = (struct line_user){.handler = run_line, .data = device->vectors};
+	device->route = route;
 	set_bits(device, PCI_REG_COMMAND, PCI_COMMAND_NO_LINE, 0);
 	return 1;
-}
-
-static long join_line(struct line *line, struct pci_vector *vector)
-{
-	bool masked = events_save();
-	long port = (long)line->port;
-
-	vector->next = line->vectors;
-	line->vectors = vector;
-	if (!port) {
-		port = event_bind_pirq((uint32_t)line->pirq, true, on_line, line);
-		if (port < 0)
-			line->vectors = vector->next;
-		else
-			line->port = (evtchn_port_t)port;
-	}
-	events_restore(masked);
-	return port < 0 ? port : 0;
-}
-
-static void leave_line(struct line *line, struct pci_vector *vector)
-{
-	bool masked = events_save();
-	struct pci_vector **at = &line->vectors;
-
-	while (*at && *at != vector)
-		at = &(*at)->next;
-	if (*at)
-		*at = vector->next;
-	if (!--line->users) {
-		if (line->port)
-			event_close(line->port);
-		unmap(line->pirq);
-		*line = (struct line){0};
-	}
-	events_restore(masked);
 }
 
 /* ---- for drivers ---- */
@@ -281,7 +186,7 @@ long pci_interrupt_handle(struct pci_device *device, unsigned int number,
 	vector->handler = handler;
 	vector->data = data;
 	if (device->interrupts == PCI_INTERRUPT_LINE) {
-		port = join_line(&lines[device->line], vector);
+		port = line_join(&vector->line, &device->route);
 	} else {
 		port = event_bind_pirq((uint32_t)vector->pirq, false, on_message, vector);
 		if (port > 0)
@@ -308,7 +213,7 @@ void pci_interrupts_close(struct pci_device *device)
 		return;
 	case PCI_INTERRUPT_LINE:
 		set_bits(device, PCI_REG_COMMAND, 0, PCI_COMMAND_NO_LINE);
-		leave_line(&lines[device->line], &device->vectors[0]);
+		line_leave(&device->vectors[0].line);
 		break;
 	case PCI_INTERRUPT_MSI:
 		set_bits(device, pci_capability(device, PCI_CAPABILITY_MSI, 0) + MSI_CONTROL,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The devices that there are, and who drives them. */
 #include "internal.h"
+#include "acpi/acpi.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +124,7 @@ long pci_start(void)
 
 	if (error)
 		return error;
+	acpi_start();
 	scan_bus(0);
 	for (struct pci_device *device = first; device; device = device->next)
 		find_driver(device);

@@ -13,6 +13,7 @@
 #ifndef PCI_PCI_H
 #define PCI_PCI_H
 
+#include "line.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,8 +54,8 @@ struct pci_vector {
 	void *data;
 	int pirq;
 	uint32_t port;
-	uint64_t count;		 /* how often it came */
-	struct pci_vector *next; /* of the same line */
+	uint64_t count;	       /* how often it came */
+	struct line_user line; /* of PCI_INTERRUPT_LINE */
 };
 
 struct pci_device {
@@ -67,7 +68,8 @@ struct pci_device {
 	uint8_t revision;
 	uint8_t header; /* 0 device, 1 bridge */
 	uint8_t pin;	/* 1 to 4: INTA to INTD; 0: no line */
-	uint8_t line;	/* what the firmware wrote into the interrupt line register */
+	unsigned int
+	    line; /* the firmware's word for where its line leads: the interrupt line register */
 	struct pci_bar bars[PCI_BARS];
 
 	/* The driver that has it, and that one's own. NULL: none. */
@@ -78,6 +80,7 @@ struct pci_device {
 
 	/* Interrupts: pci_interrupts_open. */
 	enum pci_interrupt_kind interrupts;
+	struct line_route route; /* of its line, when that is used */
 	unsigned int vector_count;
 	struct pci_vector *vectors;
 };

@@ -6,6 +6,7 @@ import pytest
 
 from machine import BUILD
 from shell import Shell
+from xl import Xl, xl_machine
 
 
 @pytest.mark.parametrize("uefi,chipset,cpus", [(False, "pc", 2), (False, "q35", 4), (True, "q35", 2)],
@@ -37,3 +38,25 @@ def test_all_vcpus_down(machine):
         m.expect(r"\(CERNE\) Domain 0 has powered off")
         m.wait_off()
         assert "still up" not in m.output()
+
+
+@pytest.mark.parametrize("uefi,chipset", [(False, "pc"), (True, "q35")], ids=["bios-pc", "uefi-q35"])
+def test_power_button(machine, uefi, chipset):
+    with machine("dom0_mem=32M", uefi=uefi, chipset=chipset) as m:
+        Shell(m)
+        m.qmp("system_powerdown")
+        m.expect("The power button: the machine is switched off.")
+        m.wait_off()
+
+
+def test_power_button_with_guests(machine, tmp_path):
+    """A guest is asked; one that does nothing about it is waited for until the button is pressed again."""
+    with xl_machine(machine, tmp_path) as m:
+        dom0 = Xl(m)
+        dom0.xl("create -q -p example")
+        m.qmp("system_powerdown")
+        m.expect("The power button: 1 guest is asked to shut down")
+        assert dom0.run("xenstore-read /local/domain/1/control/shutdown") == ["poweroff"]
+        m.qmp("system_powerdown")
+        m.expect("Guests that still run are stopped as they are.")
+        m.wait_off()
