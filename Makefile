@@ -46,9 +46,9 @@ include Rules.mk
 .DEFAULT_GOAL := all
 .PHONY: all help run iso clean distclean setup-build setup-run setup-test
 
-all: $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/example $(BUILD)/cerne.iso ## build the hypervisor, dom0 and the bootable image
+all: $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/example $(BUILD)/web $(BUILD)/cerne.iso ## build the hypervisor, dom0 and the bootable image
 
-include $(wildcard loader/build.mk hypervisor/build.mk guest/build.mk pv-drivers/build.mk guest/lwip/build.mk guest/example/build.mk dom0-tools/build.mk tests/*/build.mk scripts/build.mk)
+include $(wildcard loader/build.mk hypervisor/build.mk guest/build.mk pv-drivers/build.mk guest/lwip/build.mk guest/web/build.mk guest/example/build.mk dom0-tools/build.mk tests/*/build.mk scripts/build.mk)
 
 iso: $(BUILD)/cerne.iso ## make the bootable image build/cerne.iso (BIOS and UEFI)
 

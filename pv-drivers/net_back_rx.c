@@ -33,15 +33,20 @@ static unsigned int slots_of(const struct net_packet *packet)
 	return (packet->length + PAGE_SIZE - 1) / PAGE_SIZE + (packet->gso != NET_GSO_NONE);
 }
 
-/* Has the guest posted so many pages? If not it will tell when it does. */
+/*
+ * Has the guest posted so many pages? If not it will tell when it does; unless it changes its mind while it is asked, for
+ * which we look a few times only.
+ */
 static bool has_buffers(struct net_back_queue *queue, unsigned int count)
 {
 	volatile RING_IDX *shared = &queue->rx.sring->req_prod;
-	RING_IDX end;
 
-	do {
-		end = *shared;
-		if (RING_REQUEST_PROD_OVERFLOW(&queue->rx, end)) {
+	for (unsigned int looks = 0; looks < 4; looks++) {
+		RING_IDX end = *shared;
+
+		/* Nor may it go back behind what has been taken. */
+		if (RING_REQUEST_PROD_OVERFLOW(&queue->rx, end) ||
+		    end - queue->rx.req_cons > RING_SIZE(&queue->rx)) {
 			net_back_break(queue->back, "more buffers than its ring has room for");
 			return false;
 		}
@@ -51,7 +56,9 @@ static bool has_buffers(struct net_back_queue *queue, unsigned int count)
 		}
 		queue->rx.sring->req_event = end + 1;
 		xen_mb();
-	} while (*shared != end);
+		if (*shared == end)
+			break;
+	}
 	return false;
 }
 

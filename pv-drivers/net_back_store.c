@@ -4,35 +4,8 @@
 #include <guest/clock.h>
 #include <guest/format.h>
 #include <guest/string.h>
+#include <pv-drivers/net_mac.h>
 #include <public/errno.h>
-
-#define MTU_LEAST 68 /* RFC 791 */
-#define MTU_MOST  65535
-
-static bool hex_digit(char c, unsigned int *value)
-{
-	if (c >= '0' && c <= '9')
-		*value = (unsigned int)(c - '0');
-	else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-		*value = (unsigned int)((c | 0x20) - 'a' + 10);
-	else
-		return false;
-	return true;
-}
-
-/* 00:16:3e:01:02:03, of one station. */
-static bool parse_mac(const char *text, uint8_t mac[NET_MAC])
-{
-	unsigned int high, low;
-
-	for (unsigned int i = 0; i < NET_MAC; i++, text += 3) {
-		if (!hex_digit(text[0], &high) || !hex_digit(text[1], &low) ||
-		    text[2] != (i == NET_MAC - 1 ? 0 : ':'))
-			return false;
-		mac[i] = (uint8_t)(high << 4 | low);
-	}
-	return !(mac[0] & 1);
-}
 
 /* A decimal number that ends at `end`; steps behind that. */
 static bool parse_number(const char **text, char end, uint64_t *number)
@@ -74,7 +47,7 @@ long net_back_read_config(struct xenbus_device *bus, struct net_back_config *con
 
 	error = read_own(bus, "mac", text, sizeof(text));
 	*why = "mac: not an address of one station";
-	if (error || !parse_mac(text, config->mac))
+	if (error || !net_mac_parse(text, config->mac))
 		return error ? error : -XEN_EINVAL;
 	error = read_own(bus, "rate", text, sizeof(text));
 	*why = "rate: not BYTES,MICROSECONDS";
@@ -93,7 +66,7 @@ long net_back_read_config(struct xenbus_device *bus, struct net_back_config *con
 	at = text;
 	if (error || !text[0])
 		return error;
-	if (!parse_number(&at, 0, &mtu) || mtu < MTU_LEAST || mtu > MTU_MOST)
+	if (!parse_number(&at, 0, &mtu) || mtu < NET_MTU_LEAST || mtu > NET_MTU_MOST)
 		return -XEN_EINVAL;
 	config->mtu = (uint16_t)mtu;
 	return 0;

@@ -421,25 +421,37 @@ static bool has_requests(struct net_back_queue *queue, RING_IDX *end)
 	if (!more)
 		return false;
 	*end = __atomic_load_n(&queue->tx.sring->req_prod, __ATOMIC_ACQUIRE);
-	if (!RING_REQUEST_PROD_OVERFLOW(&queue->tx, *end))
+	/* Nor may it go back behind what has been taken. */
+	if (!RING_REQUEST_PROD_OVERFLOW(&queue->tx, *end) &&
+	    *end - queue->tx.req_cons <= RING_SIZE(&queue->tx))
 		return true;
 	net_back_break(queue->back, "more requests than its ring has room for");
 	return false;
 }
 
+static bool can_go_on(const struct net_back_queue *queue)
+{
+	return queue->connected && !queue->tx_wait && !queue->tx_starved;
+}
+
 bool net_back_take(struct net_back_queue *queue, unsigned int budget)
 {
-	RING_IDX end, before;
+	RING_IDX end, before = queue->tx.rsp_prod_pvt;
+	bool more = true;
 
 	queue->tx_wait = 0;
 	queue->tx_starved = false;
 	queue->tx_busy = true;
-	before = queue->tx.rsp_prod_pvt;
-	while (budget && queue->connected && !queue->tx_wait && !queue->tx_starved &&
-	       has_requests(queue, &end))
-		budget -= take_batch(queue, end, budget);
+	while (more && budget && can_go_on(queue)) {
+		more = has_requests(queue, &end);
+		/* None after all: an index that goes back and forth is the thread's to look at. */
+		if (more && queue->tx.req_cons == end)
+			budget = 0;
+		if (more)
+			budget -= take_batch(queue, end, budget);
+	}
 	queue->tx_busy = false;
 	if (queue->connected && queue->tx.rsp_prod_pvt != before)
 		push_answers(queue);
-	return !budget;
+	return more && can_go_on(queue);
 }

@@ -11,13 +11,13 @@ $(BUILD)/initrd.busybox: $(wildcard scripts/initrd/*) scripts/make-initrd script
 	$(Q)scripts/make-initrd -o $@ $(THIRD_PARTY)/debian/busybox-static/bin/busybox
 
 # dom0's root: what is below dom0-tools/root, and guests.
-root-files := etc=dom0-tools/root/etc boot/example=$(BUILD)/example
+root-files := etc=dom0-tools/root/etc boot/example=$(BUILD)/example boot/web=$(BUILD)/web
 ifneq ($(DEBIAN),0)
 root-debian := $(THIRD_PARTY)/debian/linux-image-cloud-amd64
 root-files += boot/initrd.busybox=$(BUILD)/initrd.busybox boot/vmlinuz-cloud=$$(echo $(root-debian)/boot/vmlinuz-*)
 $(BUILD)/root.cpio: $(BUILD)/initrd.busybox | $(root-debian)
 endif
-$(BUILD)/root.cpio: $(BUILD)/example $(shell find dom0-tools/root -type f) scripts/make-archive $(BUILD)/flags-iso
+$(BUILD)/root.cpio: $(BUILD)/example $(BUILD)/web $(shell find dom0-tools/root -type f) scripts/make-archive $(BUILD)/flags-iso
 	$(call say,ROOT,$@)
 	$(Q)scripts/make-archive -o $@ $(root-files)
 

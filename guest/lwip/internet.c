@@ -38,7 +38,8 @@ struct received {
 	struct received *next;
 };
 
-static struct received holders[INTERNET_QUEUE];
+/* So many at most: the rest of the driver's buffers stay free to receive. */
+static struct received holders[32];
 static struct received *free_holders;
 
 static struct received *take_holder(void)
@@ -379,28 +380,38 @@ void internet_start(void)
 
 static const struct net_port_user user = {receive, receive_end, port_changed};
 
-static void configure(struct internet_interface *interface, const struct internet_config *config)
+/* The core's lock is held. */
+static void set_address(struct netif *netif, const struct internet_config *config)
 {
-	struct netif *netif = &interface->netif;
 	ip_addr_t dns;
 
 	netif_set_hostname(netif, config->hostname);
-	if (!netif_default)
-		netif_set_default(netif);
 	netif_set_up(netif);
 	if (config->dhcp) {
 		dhcp_start(netif);
 		return;
 	}
 	netif_set_addr(netif, &config->address, &config->mask, &config->gateway);
-	if (!ip4_addr_isany_val(config->dns)) {
-		ip_addr_copy_from_ip4(dns, config->dns);
-		dns_setserver(0, &dns);
-	}
+	ip_addr_copy_from_ip4(dns, config->dns);
+	dns_setserver(0, &dns);
 }
 
-long internet_add(struct internet_interface *interface, struct net_port *port,
-		  const struct internet_config *config)
+void internet_configure(struct internet_interface *interface, const struct internet_config *config)
+{
+	struct netif *netif = &interface->netif;
+
+	LOCK_TCPIP_CORE();
+	/* If it has a lease the server is told that it is free. */
+	dhcp_release_and_stop(netif);
+	netif_set_addr(netif, NULL, NULL, NULL);
+	dns_setserver(0, NULL);
+	netif_set_down(netif);
+	if (config)
+		set_address(netif, config);
+	UNLOCK_TCPIP_CORE();
+}
+
+long internet_add(struct internet_interface *interface, struct net_port *port)
 {
 	memset(interface, 0, sizeof(*interface));
 	interface->port = port;
@@ -414,7 +425,8 @@ long internet_add(struct internet_interface *interface, struct net_port *port,
 	}
 	LOCK_TCPIP_CORE();
 	netif_add(&interface->netif, NULL, NULL, NULL, interface, init, ethernet_input);
-	configure(interface, config);
+	if (!netif_default)
+		netif_set_default(&interface->netif);
 	UNLOCK_TCPIP_CORE();
 	net_port_attach(port, &user, interface);
 	port_changed(port);

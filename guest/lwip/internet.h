@@ -41,11 +41,16 @@ struct internet_interface {
 void internet_start(void);
 
 /*
- * Make the port an interface, the default one if it is the first. It is up when the port's link is; with dhcp it asks
- * for an address whenever the link comes. The structure lasts for ever. 0, or -XEN_ENOMEM.
+ * Make the port an interface, the default one if it is the first, without an address. It is up when the port's link is. The
+ * structure lasts for ever. 0, or -XEN_ENOMEM.
  */
-long internet_add(struct internet_interface *interface, struct net_port *port,
-		  const struct internet_config *config);
+long internet_add(struct internet_interface *interface, struct net_port *port);
+
+/*
+ * Give it an address, in place of the one that it has; with dhcp it asks for one, now and whenever the link comes. NULL: it
+ * has none from now on.
+ */
+void internet_configure(struct internet_interface *interface, const struct internet_config *config);
 
 /* Wait for it to have a link and an address, until a system time (0: for ever). False: it has none by then. */
 bool internet_wait(struct internet_interface *interface, uint64_t deadline);

@@ -35,7 +35,7 @@ $(BUILD)/tests/libdebuginfod.so.1:
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -shared -nostdlib -Wl,-soname,$(@F) -x c /dev/null -o $@
 
-scenario-files: $(debian-files) $(BUILD)/cerne.iso $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/example $(test-guests) $(libc-test) \
+scenario-files: $(debian-files) $(BUILD)/cerne.iso $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/example $(BUILD)/web $(test-guests) $(libc-test) \
 	debug-hypervisor $(linux-programs)
 
 test-scenarios: scenario-files ## whole machines in QEMU, driven over the serial line

@@ -240,6 +240,37 @@ static void test_malformed(void **state)
 	world_end(back);
 }
 
+/* The same, but for what does not fit into a row. */
+static void test_malformed_chains(void **state)
+{
+	struct netif_extra_info gso = {.type = XEN_NETIF_EXTRA_TYPE_GSO,
+				       .flags = XEN_NETIF_EXTRA_FLAG_MORE,
+				       .u.gso = {.size = 1448, .type = XEN_NETIF_GSO_TYPE_TCPV4}};
+	struct net_back *back = begin();
+
+	/* Fragments of 64 KiB in all: what is left for the first one would be as much as the whole packet. */
+	world_send_slot(0, 0, 3, 0, 100, NETTXF_more_data);
+	for (uint16_t i = 1; i <= 16; i++)
+		world_send_slot(0, i, 3, 0, 4096, i < 16 ? NETTXF_more_data : 0);
+	world_push(0);
+	for (uint16_t i = 0; i <= 16; i++)
+		expect_answer(i, NETIF_RSP_ERROR);
+	/* The same said twice. */
+	put_tcp(0, 0, 54 + 3000);
+	world_send_slot(0, 1, 0, 0, 54 + 3000, NETTXF_csum_blank | NETTXF_extra_info);
+	world_send_extra(0, &gso);
+	gso.flags = 0;
+	world_send_extra(0, &gso);
+	world_push(0);
+	expect_answer(1, NETIF_RSP_ERROR);
+	expect_answer(0, NETIF_RSP_NULL);
+	expect_answer(0, NETIF_RSP_NULL);
+	expect_no_answer();
+	assert_int_equal(seen_count, 0);
+	assert_int_equal(world.broken, 0);
+	world_end(back);
+}
+
 /* What leaves no way to go on. */
 static void test_broken(void **state)
 {
@@ -281,6 +312,28 @@ static void test_broken(void **state)
 		assert_true(world.port[0].masked);
 		world_end(back);
 	}
+}
+
+/* An index that goes back to requests that have been taken, while their packets are on their way. */
+static void test_back_again(void **state)
+{
+	struct net_back_counters counters;
+	struct net_back *back = begin();
+
+	world.keep = true;
+	for (uint16_t i = 0; i < 10; i++)
+		world_send_slot(0, i, 3, 0, 1000, 0);
+	world_push(0);
+	assert_int_equal(world.kept_count, 10);
+	world.queue[0].tx.sring->req_prod = 5;
+	world_event(0);
+	world_run();
+	assert_int_equal(world.broken, 1);
+	assert_int_equal(seen_count, 10);
+	/* Nothing behind it was looked at. */
+	net_back_count(back, &counters);
+	assert_int_equal(counters.malformed, 0);
+	world_end(back);
 }
 
 /* No more packets on their way than were agreed; the rest is taken when some come back. */
@@ -772,8 +825,10 @@ int main(void)
 	    cmocka_unit_test(test_answered_when_released),
 	    cmocka_unit_test(test_offloads),
 	    cmocka_unit_test(test_malformed),
+	    cmocka_unit_test(test_malformed_chains),
 	    cmocka_unit_test(test_broken),
 	    cmocka_unit_test(test_bounded),
+	    cmocka_unit_test(test_back_again),
 	    cmocka_unit_test(test_flood),
 	    cmocka_unit_test(test_rate),
 	    cmocka_unit_test(test_prefer_local),
