@@ -6,9 +6,11 @@
 #include "control/control.h"
 #include "xl/xl.h"
 #include "files/commands.h"
+#include "net/address.h"
 #include "net/network.h"
 #include "net/vif.h"
 #include "pci/commands.h"
+#include "remote/remote.h"
 #include "store/commands.h"
 #include "volume/commands.h"
 #include <errno.h>
@@ -319,12 +321,15 @@ static int run_sleep(int argc, char **argv)
 {
 	char *end = NULL;
 	double time = argc > 1 ? strtod(argv[1], &end) : 0;
+	bool running;
 
 	if (argc < 2 || end == argv[1] || *end || !(time >= 0 && time <= 1e6)) {
 		printf("sleep: how many seconds?\n");
 		return 1;
 	}
+	running = shell_let_others();
 	thread_sleep((uint64_t)(time * NSEC_PER_SEC));
+	shell_go_on(running);
 	return 0;
 }
 
@@ -406,13 +411,23 @@ const struct command commands[] = {
      "is that of a file in /volume/images. SIZE: a number with m, g or t.",
      run_image, LINE_SIZE},
     {"info", "", "hypervisor, machine, and what this domain was given", NULL, run_info, 0},
+    {"ip", "[dhcp|ADDRESS/BITS|off] [gw=ADDRESS] [dns=ADDRESS] [bridge=NAME]",
+     "dom0's own address: show it, ask for one, set one",
+     "It has none until it is told to: here, by dom0's argument ip=, or by the file /etc/xl/ip (docs/xl.md).",
+     run_ip, 4},
     {"ls", "[-l] [PATH]", "list files", "With -l sizes and times too.", run_ls, 2},
     {"lspci", "[-v]", "the machine's PCI devices, and who drives them",
      "With -v their memory and interrupts too.", run_lspci, 1},
     {"mkdir", "FOLDER...", "make folders on the volume", NULL, run_mkdir, LINE_SIZE},
     {"mv", "FILE FILE|FOLDER", "rename or move a file on the volume", NULL, run_mv, 2},
+    {"nslookup", "NAME", "the address of a host", NULL, run_nslookup, 1},
+    {"ping", "[-c COUNT] HOST", "is a host there, and how far away?", NULL, run_ping, 3},
     {"poweroff", "", "switch the machine off", NULL, run_poweroff, 0},
     {"reboot", "", "restart the machine", NULL, run_reboot, 0},
+    {"remote", "[on KEY [PORT] | off]", "the shell over the network, for who has the key",
+     "KEY: hexadecimal digits, as `openssl rand -hex 32` prints them; /etc/xl/remote may have it instead. The client is\n"
+     "openssl s_client -quiet -connect ADDRESS:PORT -psk_identity cerne -psk KEY (docs/xl.md).",
+     run_remote, 3},
     {"rm", "FILE...", "remove files and empty folders of the volume", NULL, run_rm, LINE_SIZE},
     {"sleep", "SECONDS", "wait", NULL, run_sleep, 1},
     {"threads", "", "the threads of this domain", NULL, run_threads, 0},

@@ -6,10 +6,12 @@
 #include "console/console.h"
 #include "drivers/drivers.h"
 #include "files/files.h"
+#include "net/address.h"
 #include "net/network.h"
 #include "net/vif.h"
 #include "pci/pci.h"
 #include "power.h"
+#include "remote/remote.h"
 #include "store/store.h"
 #include "volume/mounted.h"
 #include "xl/toolstack.h"
@@ -63,6 +65,8 @@ int main(int argc, char **argv)
 	mounted_start(argc, argv);
 	start_services();
 	power_start();
+	address_start(argc, argv);
+	remote_start();
 	printf("Type `help` for the commands.\n");
 	shell_run();
 }

@@ -6,11 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <reent.h>
+#include <guest/clock.h>
 #include <guest/console.h>
 #include <guest/thread.h>
 
-#define WORDS  64
-#define PROMPT "cerne# "
+#define WORDS 64
+/* A visitor waits so long for another's command to end. */
+#define EXECUTE_SECONDS 10
+#define EXECUTE_TRIES	100
 
 const struct command *command_find(const char *name)
 {
@@ -58,6 +62,9 @@ static int split(char *text, char **words, int size, const char **problem)
 	}
 }
 
+/* Of the command that runs. */
+static struct mutex commands_lock;
+
 static void run_line(const char *line)
 {
 	char text[LINE_SIZE], *words[WORDS + 1];
@@ -84,6 +91,39 @@ static void run_line(const char *line)
 		command->run(count, words);
 }
 
+bool shell_execute(const char *line)
+{
+	/* Nobody at the console is kept waiting by this, nor a visitor for longer than he would wait. */
+	for (unsigned int tries = 0; !mutex_try_lock(&commands_lock); tries++) {
+		if (tries == EXECUTE_TRIES)
+			return false;
+		thread_sleep(EXECUTE_SECONDS * NSEC_PER_SEC / EXECUTE_TRIES);
+	}
+	run_line(line);
+	mutex_unlock(&commands_lock);
+	return true;
+}
+
+bool shell_let_others(void)
+{
+	bool running = mutex_is_mine(&commands_lock);
+
+	if (running)
+		mutex_unlock(&commands_lock);
+	return running;
+}
+
+void shell_go_on(bool was_running)
+{
+	if (was_running)
+		mutex_lock(&commands_lock);
+}
+
+bool shell_is_remote(void)
+{
+	return stdout != _GLOBAL_REENT->_stdout;
+}
+
 /* Commands complete the first word and the word after `help`, verbs of xl the word after `xl`. */
 static const char *candidate(const char *line, size_t length, unsigned int n)
 {
@@ -108,7 +148,7 @@ static void show(const char *text, size_t length)
 	fwrite(text, 1, length, stdout);
 }
 
-struct line shell_line = {.prompt = PROMPT, .show = show, .candidate = candidate};
+struct line shell_line = {.prompt = SHELL_PROMPT, .show = show, .candidate = candidate};
 
 /* Of the line and the screen, but while a command runs: what other threads have to say goes between lines. */
 static struct mutex screen;
@@ -159,7 +199,9 @@ _Noreturn void shell_run(void)
 			fflush(stdout);
 		/* No further than one line: what follows may be for the command. */
 		if (read(STDIN_FILENO, &key, 1) == 1 && take_key(key)) {
+			mutex_lock(&commands_lock);
 			run_line(shell_line.text);
+			mutex_unlock(&commands_lock);
 			begin_line();
 		}
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Somebody at dom0's console looks at another domain's. */
 #include "console/internal.h"
+#include "shell.h"
 #include "control/control.h"
 #include <stdio.h>
 #include <unistd.h>
@@ -96,7 +97,13 @@ long console_attach(domid_t domid)
 	struct viewer viewer;
 	struct console *console;
 	long result = CONSOLE_ENDED;
+	bool running;
 
+	if (shell_is_remote()) {
+		printf(
+		    "Guests' consoles are to be had on dom0's console only; `console-log` shows what they print.\n");
+		return CONSOLE_LEFT;
+	}
 	fflush(stdout);
 	mutex_lock(&console_lock);
 	console = find_alive(domid, &result);
@@ -108,6 +115,7 @@ long console_attach(domid_t domid)
 	mutex_unlock(&console_lock);
 	if (!console)
 		return result;
+	running = shell_let_others();
 	while (show(console, &viewer)) {
 		wait_for_news(console, &viewer);
 		if (console_has_input() && !type(console)) {
@@ -116,5 +124,6 @@ long console_attach(domid_t domid)
 		}
 	}
 	detach(console, &viewer);
+	shell_go_on(running);
 	return result;
 }

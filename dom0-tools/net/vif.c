@@ -27,9 +27,7 @@ static struct vif *vif_of(struct xenbus_back *xenbus)
 
 static struct xenbus_back *create(void)
 {
-	struct vif *vif = calloc(1, sizeof(*vif));
-
-	return vif ? &vif->xenbus : NULL;
+	return calloc(1, sizeof(struct vif));
 }
 
 static void destroy(struct xenbus_back *xenbus)
