@@ -62,7 +62,7 @@ run: ## install what is missing, build, and boot the image in QEMU; the terminal
 
 # The layers of `make test`; each prints "N passed, N failed" last, and runs alone too.
 layers := test-unit test-abi test-fuzz check test-scenarios
-layers-long := test-unit test-abi test-fuzz-long check test-scenarios-long
+layers-long := test-unit-long test-abi test-fuzz-long check test-scenarios-long
 .PHONY: test test-long check
 
 test: ## install what is missing, build, and run every test

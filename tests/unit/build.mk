@@ -57,7 +57,7 @@ $(test_unpack-objects) $(fuzz_unpack-objects): | $(THIRD_PARTY)/7zip/.fetched
 # So is libext2fs, which reads what hostile disks hold; it too reads words at any address.
 $(call ext2fs,host,$(UNIT_CC),-std=gnu11 -g -O1 -fsanitize=address -fno-omit-frame-pointer -fno-strict-aliasing \
 	-ffunction-sections -fdata-sections)
-ext2fs-tests := test_volume test_volume_crash test_volume_image
+ext2fs-tests := test_volume test_volume_crash test_volume_image fuzz_volume
 $(foreach t,$(ext2fs-tests),$(BUILD)/tests/$(t)/$(t)): $(BUILD)/ext2fs/host/libext2fs.a
 $(foreach t,$(ext2fs-tests),$(eval $($(t)-objects): | $(ext2fs-generated)/.made))
 
@@ -78,6 +78,10 @@ test-fuzz: ## short fuzzing: the regression inputs, then a fixed number of runs
 	@built=0; $(MAKE) --no-print-directory -k fuzz-programs || built=1; \
 	$(PYTHON) scripts/run-host-tests --factor $(FUZZ_RUNS_FACTOR) --work $(BUILD)/fuzz fuzz \
 		$(foreach t,$(fuzzers),$(BUILD)/tests/$(t)/$(t):$(or $($(t)-runs),50000)) && exit $$built
+
+.PHONY: test-unit-long
+test-unit-long: ## the same, with 25 times the rounds of tests that have some (power cuts)
+	@UNIT_ROUNDS=25 $(MAKE) --no-print-directory test-unit
 
 .PHONY: test-fuzz-long
 test-fuzz-long: ## the same with 100 times the runs
