@@ -293,6 +293,7 @@ void block_back_update(struct block_back *back)
 	}
 	if (back->broken && !back->told) {
 		back->told = true;
+		back->bus->failures++;
 		xenbus_fail(&back->bus->bus, -XEN_EIO,
 			    "the guest broke its ring; it is not served any more");
 	}

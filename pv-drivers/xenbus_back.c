@@ -13,9 +13,6 @@
 /* Room for the names in a directory; names beyond it are not served, which a tool notices as a timeout. */
 #define NAMES (16 * PAGE_SIZE)
 
-/* Rings that a front half may publish and that cannot be used, each of which is told on the console. */
-#define MAX_FAILURES 8
-
 static void wake(struct xenbus_service *service)
 {
 	service->due = true;
@@ -193,7 +190,8 @@ static void step_closed(struct xenbus_back *back, enum xenbus_state other)
 			back->service->driver->close(back);
 		back->opened = false;
 		set_closed(back);
-	} else if (back->opened && other == XenbusStateInitialising) {
+	} else if (back->opened && other == XenbusStateInitialising &&
+		   back->failures < XENBUS_BACK_FAILURES) {
 		back->stale = false;
 		back->phase = XENBUS_BACK_WAITING;
 		xenbus_set_state(&back->bus, XenbusStateInitWait);
@@ -203,7 +201,7 @@ static void step_closed(struct xenbus_back *back, enum xenbus_state other)
 static void step_failed(struct xenbus_back *back, enum xenbus_state other)
 {
 	/* A front half that has closed may try again, for some time. */
-	if (back->opened && is_away(other) && back->failures < MAX_FAILURES)
+	if (back->opened && is_away(other) && back->failures < XENBUS_BACK_FAILURES)
 		set_closed(back);
 	/* One that has not begun need not be told. */
 	else if (is_away(other) || other == XenbusStateInitialising || !is_online(back))

@@ -144,14 +144,14 @@ static void write_many(unsigned int i)
 }
 
 /* Marks 2n and 2n + 1 around them. */
-#define MEASURE(n, operation)                           \
-	do {                                            \
-		for (unsigned int i = 0; i < 64; i++)   \
-			operation(i);                   \
-		bench_mark(2 * (n));                    \
+#define MEASURE(n, operation)                            \
+	do {                                             \
+		for (unsigned int i = 0; i < 64; i++)    \
+			operation(i);                    \
+		bench_mark(2 * (n));                     \
 		for (unsigned int i = 0; i < TIMES; i++) \
-			operation(i);                   \
-		bench_mark(2 * (n) + 1);                \
+			operation(i);                    \
+		bench_mark(2 * (n) + 1);                 \
 	} while (0)
 _Static_assert(TIMES % DEPTH == 0, "whole rounds");
 

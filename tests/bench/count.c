@@ -20,7 +20,8 @@ struct qemu_plugin_insn;
 struct qemu_info;
 
 void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
-					   void (*translated)(uint64_t id, struct qemu_plugin_tb *tb));
+					   void (*translated)(uint64_t id,
+							      struct qemu_plugin_tb *tb));
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);

@@ -2,8 +2,10 @@
 """Split disks: guests that read and write what dom0 serves."""
 import hashlib
 import json
+import os
 
 import linux
+from machine import BUILD
 from test_xl_linux import Guest as LinuxGuest
 from xl import Xl, xl_machine
 
@@ -103,4 +105,32 @@ def test_linux(machine, tmp_path):
         dom0.xl("destroy debian")
         dom0.wait_for("gone", lambda domains: list(domains) == ["Domain-0"])
         assert disks(dom0) == {}
+        dom0.poweroff()
+
+
+def test_hostile_front_half(machine, tmp_path):
+    """A guest that does to its disk's ring whatever it can: a neighbour's disk is right all the time, dom0 answers, and when it
+    is destroyed in the middle nothing of it is left."""
+    configs = {"bad": 'name = "bad"\nkernel = "/boot/bad"\nmemory = 16\ndisk = ["ram:1M,raw,xvda,rw"]\n',
+               "good": 'name = "good"\nkernel = "/boot/example"\nmemory = 16\ndisk = ["ram:256K,raw,xvda,rw"]\n'}
+    files = {"boot/bad": os.path.join(BUILD, "tests/guests/hostile-disk")}
+    with xl_machine(machine, tmp_path, configs, files, cpus=2, memory="256M") as m:
+        dom0 = Xl(m)
+        dom0.xl("create -q good")
+        good = Guest(dom0, "good")
+        for count in (1, 2):
+            dom0.xl("create -q bad")
+            for fill in range(3):
+                good.run(f"disk write 51712 0 512 {65 + fill}", r"disk 51712: written, status 0")
+                good.run("disk sum 51712", f"disk 51712: sum {fnv(bytes([65 + fill]) * 256 * 1024)}")
+            dom0.attach("bad", rf"hostile-disk: round {6 * count}, .*(\d+) pushes")
+            dom0.leave()
+            served = {disk["domid"]: disk for disk in disks(dom0).values()}
+            (bad,) = [disk for domid, disk in served.items() if domid != int(dom0.xl("domid good")[0])]
+            assert bad["refused"] > 100 and bad["writes"] > 10, bad
+            dom0.xl("destroy bad")
+            dom0.wait_for("gone", lambda domains: set(domains) == {"Domain-0", "good"})
+            assert len(disks(dom0)) == 1
+        dom0.xl("destroy good")
+        dom0.wait_for("gone", lambda domains: list(domains) == ["Domain-0"])
         dom0.poweroff()

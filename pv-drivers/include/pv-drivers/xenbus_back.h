@@ -25,6 +25,12 @@
 
 struct xenbus_service;
 
+/*
+ * How often a front half may publish what cannot be used, or break what could. Each time is told on the console; after that it is
+ * not heard any more.
+ */
+#define XENBUS_BACK_FAILURES 8
+
 /* A device: first member of the driver's own structure. */
 struct xenbus_back {
 	struct xenbus_device
@@ -46,7 +52,8 @@ struct xenbus_back {
 	bool watched, opened;
 	bool stale; /* waiting for a front half of before to begin anew */
 	bool due;
-	unsigned int failures; /* to connect */
+	unsigned int
+	    failures; /* of the front half's making; the driver counts those after connect */
 };
 
 struct xenbus_back_driver {
