@@ -199,7 +199,7 @@ uint64_t ahci_watch(struct ahci_port *port)
 	/* Interrupts may get lost. */
 	ahci_serve(port);
 	if (port->state == AHCI_LIVE && is_overdue(port, clock_now())) {
-		printf("%s: a command takes too long\n", port->name);
+		printf("%s: a command takes too long; the disk is reset\n", port->name);
 		port->state = AHCI_RECOVERING;
 		port->timed_out = true;
 		port->error_interrupts = 0;

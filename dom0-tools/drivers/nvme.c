@@ -243,7 +243,8 @@ static void abort_overdue(struct nvme *c)
 		events_restore(masked);
 		if (slot < 0)
 			return;
-		printf("%s: command %x takes too long\n", c->name, id);
+		if (!i)
+			printf("%s: a command takes too long; it is aborted\n", c->name);
 		nvme_abort(c, id);
 	}
 }

@@ -112,6 +112,9 @@ static void find_driver(struct pci_device *device)
 		if (!error)
 			return;
 		device->driver = NULL;
+		/* The driver has nothing to do there: a controller without disks. */
+		if (error == -ENODEV)
+			continue;
 		printf("pci %s: %s does not take it: %s\n", device->address, (*driver)->name,
 		       strerror((int)-error));
 	}
