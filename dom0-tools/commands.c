@@ -380,6 +380,7 @@ static int run_reboot(int argc, char **argv)
 const struct command commands[] = {
     {"block", "[list [--json]]", "guests' disks, as they are served",
      "block limit DOMID VDEV [bytes=N] [requests=N] sets how much a second a guest may do (0: no limit);\n"
+     "block retry DOMID VDEV tries again what failed, where on-error=pause has paused the domain for it;\n"
      "block restart ends the service and begins it anew, under running guests.",
      run_block, 5},
     {"bridges", "[--json]", "networks: bridges, their ports and addresses",

@@ -415,6 +415,18 @@ long block_back_connect(struct block_back *back, const char **why)
 	return 0;
 }
 
+void block_back_retry(struct block_back *back)
+{
+	bool masked = events_save();
+
+	block_batch_begin();
+	for (unsigned int i = 0; back->held && i < back->queues; i++)
+		block_back_ring_retry(&back->rings[i]);
+	block_batch_end();
+	block_kick(back->device);
+	events_restore(masked);
+}
+
 /*
  * Nothing more is taken out of the rings; what is in flight is answered yet, so that a front half that goes on with another
  * back half (a service that was started anew) has lost nothing.
@@ -422,6 +434,7 @@ long block_back_connect(struct block_back *back, const char **why)
 bool block_back_disconnect(struct block_back *back)
 {
 	back->closing = true;
+	block_back_retry(back);
 	if (back->in_flight)
 		return false;
 	disconnect_all(back);

@@ -165,9 +165,10 @@ static void step_done(struct block_request *request, int status)
 		block_kick(slot->ring->back->device);
 }
 
-static void submit(struct block_back_slot *slot, enum block_operation operation, uint64_t sectors)
+static void submit_step(struct block_back_slot *slot)
 {
 	struct block_device *device = slot->ring->back->device;
+	enum block_operation operation = slot->step;
 	bool moves = operation == BLOCK_READ || operation == BLOCK_WRITE;
 
 	/* All of it: a device may have changed what is there. */
@@ -175,14 +176,22 @@ static void submit(struct block_back_slot *slot, enum block_operation operation,
 	    .operation = operation,
 	    .fua = operation == BLOCK_WRITE && slot->operation == BLKIF_OP_WRITE_BARRIER &&
 		   !slot->flush_after,
-	    .sector = operation == BLOCK_FLUSH ? 0 : slot->sector,
-	    .sectors = sectors,
+	    .sector = slot->step_sector,
+	    .sectors = slot->step_sectors,
 	    .segments = slot->segments,
 	    .count = moves ? slot->count : 0,
 	    .done = step_done,
 	    .owner = slot,
 	};
 	block_queue(device, &slot->request);
+}
+
+static void submit(struct block_back_slot *slot, enum block_operation operation, uint64_t sectors)
+{
+	slot->step = operation;
+	slot->step_sector = operation == BLOCK_FLUSH ? 0 : slot->sector;
+	slot->step_sectors = sectors;
+	submit_step(slot);
 }
 
 static void submit_discard(struct block_back_slot *slot)
@@ -218,15 +227,56 @@ static bool submit_next(struct block_back_slot *slot)
 	return true;
 }
 
+/* The device's, not one of a request that makes no sense. */
+static bool is_device_error(int error)
+{
+	return error == -XEN_EIO || error == -XEN_ENOSPC || error == -XEN_ENOMEM;
+}
+
 static int16_t status_of(struct block_back *back, int error)
 {
 	if (!error)
 		return BLKIF_RSP_OKAY;
-	if (error == -XEN_EIO || error == -XEN_ENOSPC || error == -XEN_ENOMEM)
+	if (is_device_error(error))
 		back->counters.errors++;
 	else
 		back->counters.refused++;
 	return error == -XEN_EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP : BLKIF_RSP_ERROR;
+}
+
+static bool must_hold(const struct block_back_slot *slot)
+{
+	const struct block_back *back = slot->ring->back;
+
+	return is_device_error(slot->error) && back->hold && !back->closing && !back->device->gone;
+}
+
+static void hold(struct block_back_slot *slot)
+{
+	struct block_back *back = slot->ring->back;
+
+	slot->next = slot->ring->held;
+	slot->ring->held = slot;
+	back->held++;
+	back->counters.errors++;
+	xenbus_back_kick(back->bus);
+}
+
+void block_back_ring_retry(struct block_back_ring *ring)
+{
+	struct block_back_slot *slot, *slots = ring->held;
+
+	ring->held = NULL;
+	while ((slot = slots) != NULL) {
+		slots = slot->next;
+		ring->back->held--;
+		if (ring->back->closing) {
+			finish(slot, BLKIF_RSP_ERROR);
+		} else {
+			slot->error = 0;
+			submit_step(slot);
+		}
+	}
 }
 
 /*
@@ -240,6 +290,11 @@ static bool advance(struct block_back_slot *slot)
 	slot->advancing = true;
 	while (slot->ended) {
 		slot->ended = false;
+		if (must_hold(slot)) {
+			slot->advancing = false;
+			hold(slot);
+			return false;
+		}
 		if (slot->error || !submit_next(slot)) {
 			slot->advancing = false;
 			finish(slot, status_of(slot->ring->back, slot->error));

@@ -11,7 +11,7 @@
 struct block_back_slot {
 	struct block_request request;
 	struct block_back_ring *ring;
-	struct block_back_slot *next; /* free, or finished */
+	struct block_back_slot *next; /* free, finished, or held */
 
 	/* What the guest wants. */
 	uint64_t id;
@@ -25,6 +25,9 @@ struct block_back_slot {
 	/* Steps that the device has not been given yet, in this order; see submit_next(). */
 	bool flush_before, transfer_left, flush_after;
 	uint64_t discard_left; /* sectors */
+	/* The step that the device has, to be repeated if it is held. */
+	enum block_operation step;
+	uint64_t step_sector, step_sectors;
 	bool ended, advancing; /* the step is over; submit_next() is being called */
 	int error;	       /* of the last step */
 	int16_t status;	       /* BLKIF_RSP_* */
@@ -41,7 +44,7 @@ struct block_back_ring {
 	struct block_back *back;
 	struct xenbus_ring shared;
 	struct blkif_back_ring ring;
-	struct block_back_slot *slots, *free, *finished;
+	struct block_back_slot *slots, *free, *finished, *held;
 	struct block_back_slot *barrier; /* nothing is taken out of the ring until it is done */
 	bool barrier_begun;		 /* which it does when nothing else is in flight */
 	unsigned int count;		 /* of slots */
@@ -63,6 +66,8 @@ long block_back_ring_start(struct block_back_ring *ring);
 void block_back_ring_end(struct block_back_ring *ring);
 /* Serve it as far as that goes now. */
 void block_back_ring_run(struct block_back_ring *ring);
+/* What is held goes to the device again or, as the back half closes, ends. The device is to be kicked. */
+void block_back_ring_retry(struct block_back_ring *ring);
 event_handler block_back_ring_event;
 
 /*

@@ -11,7 +11,11 @@ struct guest_disk {
 	struct block_back back;
 	struct block_source source;
 	char target[256];
+	bool paused; /* its domain is, since the source failed */
 };
+
+/* With on-error=pause: try again what failed, and let the domain run. The service's or the shell's thread. */
+void block_service_retry(struct guest_disk *disk);
 
 extern struct xenbus_service block_service;
 

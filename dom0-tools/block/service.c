@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "block/service.h"
 #include "block/internal.h"
+#include "control/control.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,7 @@ static long open_disk(struct xenbus_back *back, const char **why)
 	struct guest_disk *disk = disk_of(back);
 	struct block_back_limits limits = {.bytes = read_number(back, "limit-bytes"),
 					   .requests = read_number(back, "limit-requests")};
-	char mode[8] = "r";
+	char mode[8] = "r", on_error[8] = "";
 	enum block_access access;
 	long error;
 
@@ -68,6 +69,8 @@ static long open_disk(struct xenbus_back *back, const char **why)
 	error = block_source_open(&disk->source, disk->target, access, why);
 	if (error)
 		return error;
+	read_text(back, "on-error", on_error, sizeof(on_error));
+	disk->back.hold = !strcmp(on_error, "pause");
 	disk->back.bus = back;
 	disk->back.device = disk->source.device;
 	disk->back.read_only = access == BLOCK_OPEN_READ;
@@ -86,6 +89,9 @@ static void close_disk(struct xenbus_back *back)
 {
 	struct guest_disk *disk = disk_of(back);
 
+	if (disk->paused)
+		control_unpause(disk->bus.frontend);
+	disk->paused = false;
 	block_back_close(&disk->back);
 	block_source_close(&disk->source);
 }
@@ -100,9 +106,36 @@ static bool disconnect_disk(struct xenbus_back *back)
 	return block_back_disconnect(&disk_of(back)->back);
 }
 
+/* The domain's other disks stand still with it, so that nothing of it is lost or out of order. */
+static void pause_domain(struct guest_disk *disk)
+{
+	domid_t domid = disk->bus.frontend;
+
+	if (control_pause(domid))
+		return;
+	disk->paused = true;
+	printf(
+	    "Domain %u is paused: its disk %u (%s) has failed; `block retry %u %u` tries again\n",
+	    domid, disk->bus.device, disk->target, domid, disk->bus.device);
+}
+
+void block_service_retry(struct guest_disk *disk)
+{
+	bool paused = disk->paused;
+
+	disk->paused = false;
+	block_back_retry(&disk->back);
+	if (paused)
+		control_unpause(disk->bus.frontend);
+}
+
 static void update_disk(struct xenbus_back *back)
 {
-	block_back_update(&disk_of(back)->back);
+	struct guest_disk *disk = disk_of(back);
+
+	block_back_update(&disk->back);
+	if (disk->back.held && !disk->paused)
+		pause_domain(disk);
 }
 
 static const struct xenbus_back_driver driver = {

@@ -6,6 +6,8 @@
  *   mode             "r"; "w": nobody else may use the source meanwhile; "w!": they may
  *   limit-bytes      a second, 0 or missing: no limit
  *   limit-requests   a second, likewise
+ *   on-error         "pause": when the source fails the domain is paused, and its requests are kept until `block retry`;
+ *                    otherwise the guest is told
  */
 #ifndef BLOCK_SERVICE_H
 #define BLOCK_SERVICE_H

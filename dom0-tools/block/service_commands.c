@@ -9,7 +9,7 @@
 
 /* A copy: the list changes when domains come and go. */
 struct row {
-	unsigned int domid, device, queues, in_flight;
+	unsigned int domid, device, queues, in_flight, held;
 	enum xenbus_back_phase phase;
 	char target[64], kind[16], name[BLOCK_NAME];
 	bool read_only;
@@ -47,6 +47,7 @@ static bool add_row(struct xenbus_back *back, void *data)
 	row->phase = back->phase;
 	row->queues = disk->back.queues;
 	row->in_flight = disk->back.in_flight;
+	row->held = disk->back.held;
 	row->read_only = disk->back.read_only;
 	row->counters = disk->back.counters;
 	row->limits = disk->back.limits;
@@ -139,9 +140,9 @@ static void show_json(const struct rows *rows)
 		printf(", \"device\": ");
 		show_string(row->name);
 		printf(", \"sectors\": %" PRIu64
-		       ", \"read_only\": %s, \"queues\": %u, \"in_flight\": %u",
-		       row->sectors, row->read_only ? "true" : "false", row->queues,
-		       row->in_flight);
+		       ", \"read_only\": %s, \"queues\": %u, \"in_flight\": %u, \"held\": %u",
+		       row->sectors, row->read_only ? "true" : "false", row->queues, row->in_flight,
+		       row->held);
 		printf(", \"limit_bytes\": %" PRIu64 ", \"limit_requests\": %" PRIu64,
 		       row->limits.bytes, row->limits.requests);
 		printf(", \"reads\": %" PRIu64 ", \"writes\": %" PRIu64 ", \"flushes\": %" PRIu64
@@ -260,6 +261,38 @@ static int run_limit(int argc, char **argv)
 	return 0;
 }
 
+struct which {
+	unsigned long domid, device;
+	bool found;
+};
+
+static bool retry(struct xenbus_back *back, void *data)
+{
+	struct which *which = data;
+
+	if (back->frontend != which->domid || back->device != which->device)
+		return true;
+	block_service_retry((struct guest_disk *)back);
+	which->found = true;
+	return false;
+}
+
+static int run_retry(int argc, char **argv)
+{
+	struct which which = {.found = false};
+
+	if (argc != 2 || !read_unsigned(argv[0], &which.domid) ||
+	    !read_unsigned(argv[1], &which.device)) {
+		printf("block retry: say which domain and device (numbers, as `block list` shows "
+		       "them)\n");
+		return 1;
+	}
+	xenbus_service_each(&block_service, retry, &which);
+	if (!which.found)
+		printf("block retry: domain %lu has no disk %lu\n", which.domid, which.device);
+	return !which.found;
+}
+
 static int run_restart(int argc, char **argv)
 {
 	long error = block_service_restart();
@@ -275,6 +308,8 @@ int run_block(int argc, char **argv)
 		return run_list(argc > 2 ? argc - 2 : 0, argv + 2);
 	if (!strcmp(argv[1], "limit"))
 		return run_limit(argc - 2, argv + 2);
+	if (!strcmp(argv[1], "retry"))
+		return run_retry(argc - 2, argv + 2);
 	if (!strcmp(argv[1], "restart") && argc == 2)
 		return run_restart(argc, argv);
 	printf("block: there is no '%s'; see `help block`\n", argv[1]);

@@ -351,6 +351,13 @@ static bool is_colo(const char *key)
 	       !strcmp(key, "hidden-disk");
 }
 
+static bool on_error(struct disk_reader *r, const char *value)
+{
+	r->disk->pause = !strcmp(value, "pause");
+	return r->disk->pause || !strcmp(value, "report") ||
+	       wrong(r->error, "on-error is `pause' or `report', not `%.40s'", value);
+}
+
 static bool disk_setting(struct disk_reader *r, const char *key, const char *value)
 {
 	if (!strcmp(key, "format"))
@@ -359,6 +366,8 @@ static bool disk_setting(struct disk_reader *r, const char *key, const char *val
 		return once(r, VDEV, key, value);
 	if (!strcmp(key, "access"))
 		return once(r, ACCESS, key, value);
+	if (!strcmp(key, "on-error"))
+		return on_error(r, value);
 	if (!strcmp(key, "devtype"))
 		r->devtype = value;
 	else if (!strcmp(key, "backend"))

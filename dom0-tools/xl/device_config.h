@@ -29,6 +29,8 @@ struct disk_config {
 	uint32_t number; /* of vdev, as the front half's place in the store is named */
 	bool read_only, cdrom, direct_io_safe, discard, trusted;
 	const char *backend, *backendtype, *script, *specification;
+	bool
+	    pause; /* on-error=pause, of this toolstack only: errors of the source pause the domain */
 };
 
 /* What is wrong with a specification. */

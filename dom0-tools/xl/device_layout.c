@@ -99,6 +99,8 @@ static void put_disk(struct writer *w, const struct disk_config *disk)
 	writer_put(w, "specification", "xen");
 	writer_put(w, "discard-enable", "%d", disk->discard && !disk->read_only);
 	writer_put(w, "direct-io-safe", "%d", disk->direct_io_safe);
+	if (disk->pause)
+		writer_text(w, "on-error", "pause");
 }
 
 static void put_disk_front(struct writer *w, const struct device_id *id,

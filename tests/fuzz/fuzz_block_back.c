@@ -165,6 +165,9 @@ static void act(void)
 	case 12:
 		world.error = next() & 1 ? -XEN_EIO : 0;
 		world.hold = next() & 1;
+		world.back.hold = next() & 1;
+		if (next() & 1)
+			block_back_retry(&world.back);
 		break;
 	case 13:
 		world.now += next() * 100000ul;

@@ -295,6 +295,50 @@ static void flushes(void **state)
 	world_end();
 }
 
+/* With `hold` what the device fails is tried again when somebody says so, step by step; or ends, as the back half closes. */
+static void held_back(void **state)
+{
+	for (unsigned int kind = 0; kind < 3; kind++) {
+		begin(kind);
+		world.back.hold = true;
+		world.error = -XEN_EIO;
+		transfer(BLKIF_OP_WRITE_BARRIER, 1, 8, 2);
+		world_push(0);
+		expect_no_answer();
+		assert_int_equal(world.back.held, 1);
+		assert_int_equal(world.kicked, 1);
+		/* The flush before the write again, in vain; then flush and write, and what the device does not have of it. */
+		block_back_retry(&world.back);
+		assert_int_equal(world.back.held, 1);
+		assert_string_equal(world.order_of_things, "FF");
+		world.error = 0;
+		block_back_retry(&world.back);
+		assert_int_equal(world.back.held, 0);
+		expect_answer(1, BLKIF_OP_WRITE_BARRIER, BLKIF_RSP_OKAY);
+		assert_string_equal(world.order_of_things, kind == 2 ? "FFFU" : "FFFWF");
+		assert_memory_equal(world.disk + 8 * BLOCK_SECTOR, world.pages[2], PAGE_SIZE);
+		/* What makes no sense is answered. */
+		world.error = -XEN_EOPNOTSUPP;
+		transfer(BLKIF_OP_READ, 2, 8, 2);
+		world_push(0);
+		expect_answer(2, BLKIF_OP_READ, BLKIF_RSP_EOPNOTSUPP);
+		world.error = -XEN_ENOSPC;
+		transfer(BLKIF_OP_WRITE, 3, 8, 2);
+		world_push(0);
+		expect_no_answer();
+		world.hold = true;
+		transfer(BLKIF_OP_READ, 4, 8, 3);
+		world_push(0);
+		assert_false(block_back_disconnect(&world.back));
+		expect_answer(3, BLKIF_OP_WRITE, BLKIF_RSP_ERROR);
+		assert_int_equal(world.mapped[2], 0);
+		/* What fails from now on is not held. */
+		world_finish_all();
+		expect_answer(4, BLKIF_OP_READ, BLKIF_RSP_ERROR);
+		world_end();
+	}
+}
+
 static void change_everything(void)
 {
 	struct blkif_request *request = RING_GET_REQUEST(&world.front[0], 0);
@@ -615,6 +659,7 @@ int main(void)
 	    cmocka_unit_test(discards),
 	    cmocka_unit_test(barriers),
 	    cmocka_unit_test(flushes),
+	    cmocka_unit_test(held_back),
 	    cmocka_unit_test(changed_in_flight),
 	    cmocka_unit_test(broken_rings),
 	    cmocka_unit_test(full_rings),

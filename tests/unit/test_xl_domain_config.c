@@ -403,6 +403,11 @@ static void test_disks(void **state)
 		    false);
 	assert_false(disk.discard);
 	assert_true(disk.direct_io_safe);
+	assert_false(disk.pause);
+	assert_disk("/a,raw,xvda,rw,on-error=pause", "/a", "raw", "xvda", false, false);
+	assert_true(disk.pause);
+	assert_disk("/a,raw,xvda,rw,on-error=report", "/a", "raw", "xvda", false, false);
+	assert_false(disk.pause);
 	assert_disk("iscsi:iqn,xvda,rw", "iqn", "raw", "xvda", false, false);
 	assert_string_equal(disk.script, "block-iscsi");
 	assert_disk("tap2:tapdisk:aio:vhd:/a,xvda,w", "/a", "vhd", "xvda", false, false);
@@ -482,6 +487,8 @@ static void test_bad_disks(void **state)
 	wrong_device(LEAST "disk=['/a,,xvda,colo-port=1']",
 		     "a.cfg:3: disk: COLO (`colo-port') is not supported");
 	wrong_device(LEAST "disk=['/a,,xvda,x=1']", "a.cfg:3: disk: there is no keyword `x'");
+	wrong_device(LEAST "disk=['/a,,xvda,on-error=x']",
+		     "a.cfg:3: disk: on-error is `pause' or `report', not `x'");
 }
 
 static void assert_number(const char *vdev, uint32_t number)

@@ -50,6 +50,12 @@ struct block_back {
 	struct block_device *device;
 	bool read_only;
 	bool discard; /* wanted: discard-enable */
+	/*
+	 * Requests that the device fails (input/output error, no space, no memory) are held, with their memory, and the bus
+	 * is kicked; block_back_retry has the device try them again. When the back half disconnects they end with the error.
+	 * May be changed at any time, with events masked.
+	 */
+	bool hold;
 
 	struct block_back_counters counters;
 	struct block_back_limits limits;
@@ -63,6 +69,7 @@ struct block_back {
 	unsigned int queues;
 	struct block_back_ring *rings; /* queues of them */
 	unsigned int in_flight;
+	unsigned int held; /* of these: by `hold` */
 	/* Token buckets: what may be used up before the guest waits; they may go below zero. */
 	int64_t byte_tokens, request_tokens;
 	uint64_t refilled; /* when */
@@ -81,6 +88,9 @@ void block_back_update(struct block_back *back);
 
 /* Any context. */
 void block_back_set_limits(struct block_back *back, const struct block_back_limits *limits);
+
+/* Give the device again what is held. Any context. */
+void block_back_retry(struct block_back *back);
 
 /*
  * For back halves that have no threads of their own to run (tests): do what the thread of all rings would do now.
