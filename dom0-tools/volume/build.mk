@@ -10,7 +10,8 @@ ext2fs-parts := alloc alloc_sb alloc_tables badblocks bb_inode bitmaps bitops bl
 	initialize inline inode io_manager link lookup mkdir mkjournal namei newdir openfs orphan read_bb res_gdt \
 	rw_bitmaps swapfs symlink unlink valid_blk
 ext2fs-includes := -isystem $(ext2fs-generated) -isystem $(e2fsprogs)/lib
-ext2fs-flags := -w -Dext2fs_blkmap64_rbtree=ext2fs_blkmap64_bitarray -Idom0-tools/volume/ext2fs -I$(e2fsprogs)/lib/ext2fs $(ext2fs-includes)
+# There, DEBUG is for programs of their own in some of the files.
+ext2fs-flags := -w -UDEBUG -Dext2fs_blkmap64_rbtree=ext2fs_blkmap64_bitarray -Idom0-tools/volume/ext2fs -I$(e2fsprogs)/lib/ext2fs $(ext2fs-includes)
 
 $(e2fsprogs)/.fetched:
 	$(call say,FETCH,$(e2fsprogs))
