@@ -48,7 +48,9 @@ class Xl(Shell):
         return lines
 
     def json(self, command):
-        return json.loads("\n".join(self.xl(command)))
+        # The hypervisor may say something about a guest meanwhile.
+        lines = [line for line in self.xl(command) if not line.startswith("(CERNE) ")]
+        return json.loads("\n".join(lines))
 
     def domains(self):
         """Name to what `xl list` shows of it: a dict."""
