@@ -112,7 +112,7 @@ static void converse(struct session *session)
 /* This thread's standard output is the connection. */
 static void talk(struct session *session)
 {
-	session->output = funopen(session, NULL, write_output, NULL, NULL);
+	session->output = fwopen(session, write_output);
 	if (!session->output)
 		return;
 	setvbuf(session->output, NULL, _IOFBF, OUTPUT_BUFFER);

@@ -3,8 +3,7 @@
  * A connection gets its turn when it may have sent something, taken something, or has something to be told. A turn
  * is at most one request, however fast a client sends, and never waits. What a client leaves in its ring stays
  * with us, within bounds: so many answers, then no more requests are taken; so many events, then a watch only
- * remembers that it has missed some, and says so with its own path when there is room. And so many requests in a
- * period, whatever they cost: dom0 has other things to do.
+ * remembers that it has missed some, and says so with its own path when there is room.
  */
 #include "store/internal.h"
 #include <stdio.h>
@@ -251,21 +250,10 @@ static bool receive(struct connection *connection)
 	return true;
 }
 
-static bool had_its_share(const struct connection *connection)
-{
-	unsigned int rate = connection->store->quota.rate;
-
-	return rate && !connection->privileged && connection->served >= rate;
-}
-
 static bool takes_requests(const struct connection *connection)
 {
 	if (connection->error || connection->spare_used)
 		return false;
-	if (had_its_share(connection)) {
-		connection->store->waiting = true;
-		return false;
-	}
 	/* Answers are bounded in number and, but for one, by what the domain may have in all. */
 	return !connection->answers ||
 	       (connection->answers < connection->store->quota.requests &&
@@ -282,7 +270,6 @@ static void take_turn(struct connection *connection)
 		connection_reset(connection);
 	send(connection);
 	if (takes_requests(connection) && receive(connection)) {
-		connection->served++;
 		request_run(connection);
 		send(connection);
 		again = true;
@@ -331,17 +318,6 @@ bool store_step(struct store *store)
 	not_ready(connection);
 	take_turn(connection);
 	return true;
-}
-
-void store_period(struct store *store)
-{
-	for (struct connection *connection = store->connections; connection;
-	     connection = connection->next) {
-		if (had_its_share(connection))
-			connection_ready(connection);
-		connection->served = 0;
-	}
-	store->waiting = false;
 }
 
 struct connection *connection_make(struct store *store, domid_t domain,

@@ -121,7 +121,6 @@ struct quota {
 	unsigned int requests; /* answers that wait for the client to take them */
 	unsigned int events;   /* likewise; beyond that, one for each watch */
 	unsigned int memory;   /* bytes, all together */
-	unsigned int rate;     /* requests carried out in a period (store_period()); 0: no limit */
 	/* Bytes for all of them: when there are so many that they could have more, each may have its share. */
 	unsigned int total_memory;
 };
@@ -346,7 +345,6 @@ struct connection {
 	unsigned int answers, events; /* of each how many wait */
 	bool moved;		      /* bytes went one way or the other in this turn */
 	bool missed;		      /* some of its watches have missed something */
-	unsigned int served;	      /* requests in this period */
 	struct watch *watches;
 	struct transaction *transactions;
 	/* Whose turn it is. */
@@ -365,8 +363,6 @@ void connection_reset(struct connection *connection);
 void connection_ready(struct connection *connection);
 /* One connection's turn: at most one request. False: nobody has anything to do. */
 bool store_step(struct store *store);
-/* A period of quota.rate begins: whoever has had its share of the last one (store->waiting) goes on. */
-void store_period(struct store *store);
 
 /* size: of the payload. NULL: no memory. */
 struct message *message_make(size_t size);
@@ -428,7 +424,6 @@ struct store {
 	struct permissions *introduce, *release; /* who may know of special events */
 	uint64_t checks;			 /* how often domains were looked at */
 	unsigned int introduced;		 /* how many domains are */
-	bool waiting;				 /* some connection waits for the next period */
 	struct connection *connections;
 	struct connection *ready, **ready_end;
 	uint32_t last_transaction;

@@ -232,7 +232,6 @@ unsigned int *quota_entry(struct quota *quota, unsigned int n, const char **name
 	    {"permissions", offsetof(struct quota, permissions)},
 	    {"outstanding", offsetof(struct quota, requests)},
 	    {"events", offsetof(struct quota, events)},
-	    {"rate", offsetof(struct quota, rate)},
 	    {"memory", offsetof(struct quota, memory)},
 	    {"total-memory", offsetof(struct quota, total_memory)},
 	};

@@ -2,9 +2,6 @@
 /*
  * The store's thread. It sleeps until somebody knocks or a domain has died or shut down, and gives turns until
  * nobody has anything to do. The mutex is held for one turn at a time, so that a connection can be made meanwhile.
- *
- * What a domain can make dom0 do is bounded in each period: requests (quota.rate), and events. Its port is masked from
- * an event until the thread has seen it; when it has had as many as it may, until the next period.
  */
 #include "store/service.h"
 #include "store/store.h"
@@ -19,25 +16,15 @@
 #include <pv-drivers/grant.h>
 #include <public/errno.h>
 
-#define PERIOD (50 * NSEC_PER_MSEC)
-/* Of one domain, in a period. A request of a client that waits for each answer makes two events. */
-#define REQUESTS 128
-#define EVENTS	 (4 * REQUESTS)
-
 /* What a domain is connected by. */
 struct line {
 	struct door door;
-	struct line *next;
-	unsigned int events; /* in this period */
 	domid_t domain;
 	evtchn_port_t port;
 	void *page; /* the ring; mapped by grant, or else as a frame of the domain's */
 	struct grant_mapping granted;
 };
 
-static struct line *lines;
-static uint64_t period;	   /* when the present one began */
-static bool lines_waiting; /* some port stays masked until it is over */
 static struct store *store;
 static struct mutex lock; /* of the store */
 
@@ -95,33 +82,7 @@ static void forget_door(struct door *door)
 
 static void on_event(evtchn_port_t port, void *data)
 {
-	event_mask(port);
 	door_knock(&((struct line *)data)->door);
-}
-
-/* Somebody looks at its ring now. */
-static void door_seen(struct door *door)
-{
-	struct line *line = (struct line *)door;
-
-	if (!door->remote)
-		return;
-	if (++line->events < EVENTS)
-		event_unmask(line->port);
-	else
-		lines_waiting = true;
-}
-
-static void new_period(uint64_t now)
-{
-	period = now;
-	store_period(store);
-	for (struct line *line = lines; line; line = line->next) {
-		if (line->events >= EVENTS)
-			event_unmask(line->port);
-		line->events = 0;
-	}
-	lines_waiting = false;
 }
 
 static void on_exception(evtchn_port_t port, void *data)
@@ -180,9 +141,6 @@ static int attach(domid_t domain, unsigned long frame, uint32_t port,
 		return (int)result;
 	}
 	line->port = (evtchn_port_t)result;
-	line->door.remote = true;
-	line->next = lines;
-	lines = line;
 	*ring = line->page;
 	*notify = send_event;
 	*data = line;
@@ -196,11 +154,8 @@ static void attached(void *data, struct connection *connection)
 
 static void detach(void *data)
 {
-	struct line *line = data, **at = &lines;
+	struct line *line = data;
 
-	while (*at != line)
-		at = &(*at)->next;
-	*at = line->next;
 	event_close(line->port);
 	forget_door(&line->door);
 	unmap_page(line);
@@ -249,18 +204,13 @@ int service_connect(struct door *door, struct xenstore_domain_interface *ring,
 /* One turn, after noting who came meanwhile. False: nobody has anything to do. */
 static bool work(void)
 {
-	uint64_t now = clock_now();
 	struct door *door;
 	bool worked;
 
 	mutex_lock(&lock);
-	if (now - period >= PERIOD)
-		new_period(now);
-	while ((door = take_door()) != NULL) {
+	while ((door = take_door()) != NULL)
 		if (door->connection)
 			connection_ready(door->connection);
-		door_seen(door);
-	}
 	if (domains_changed) {
 		domains_changed = false;
 		domains_check(store);
@@ -276,8 +226,8 @@ static void serve(void *unused)
 		if (work())
 			continue;
 		events_mask();
-		if (!knocked && !domains_changed)
-			wait_on(&idle, store->waiting || lines_waiting ? period + PERIOD : 0);
+		while (!knocked && !domains_changed)
+			wait_on(&idle, 0);
 		events_unmask();
 	}
 }
@@ -298,7 +248,6 @@ long store_start(void)
 	store = store_make(&platform, make_seed());
 	if (!store)
 		return -ENOMEM;
-	store->quota.rate = REQUESTS;
 	/* However many domains there are, most of dom0 stays for others. */
 	store->quota.total_memory = (unsigned int)(pages_total() * PAGE_SIZE / 4);
 	port = event_bind_virq(VIRQ_DOM_EXC, on_exception, NULL);

@@ -9,7 +9,6 @@
 struct door {
 	struct door *next;
 	bool knocked;
-	bool remote; /* a domain's line (service.c) */
 	struct connection *connection;
 };
 

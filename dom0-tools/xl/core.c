@@ -411,13 +411,22 @@ static void list_cores(bool as_json)
 		json_end(&json);
 }
 
+enum { JSON = 256 };
+
 int verb_dump_core(int argc, char **argv)
 {
+	static const struct option words[] = {{"json", 0, NULL, JSON}, {NULL, 0, NULL, 0}};
 	struct report report = report_to_stderr();
 	struct domain_view domain = {0};
 	bool as_json = false, right;
+	int c;
 
-	if (!json_option(argc, argv, &as_json) || !arguments_right(argc, argv, 0, 2))
+	while ((c = next_option(argc, argv, "", words)) != -1) {
+		if (c != JSON)
+			return XL_USAGE;
+		as_json = true;
+	}
+	if (!arguments_right(argc, argv, 0, 2))
 		return XL_USAGE;
 	if (optind < argc && !find_domain(argv[optind], &domain))
 		return XL_FAILED;

@@ -86,6 +86,23 @@ static uint64_t rate_unit(const char **at)
 	return 0;
 }
 
+/* RATE/s, of at most 10^7 units: bits a second. *at moves past it; false: it is none. */
+static bool read_speed(const char **at, uint64_t *bits)
+{
+	uint64_t unit;
+	char *end;
+
+	if (**at < '0' || **at > '9')
+		return false;
+	*bits = strtoull(*at, &end, 10);
+	*at = end;
+	unit = rate_unit(at);
+	if (!unit || *bits == 0 || *bits > 10000000)
+		return false;
+	*bits *= unit;
+	return *bits <= 80000000000000;
+}
+
 static uint64_t interval_unit(const char *unit)
 {
 	if (!strcmp(unit, "us"))
@@ -102,15 +119,7 @@ static bool read_rate(const char *text, struct vif_config *vif)
 	const char *at = text;
 	char *end;
 
-	if (*at < '0' || *at > '9')
-		return false;
-	rate = strtoull(at, &end, 10);
-	at = end;
-	unit = rate_unit(&at);
-	if (!unit || rate == 0 || rate > 10000000)
-		return false;
-	rate *= unit;
-	if (rate > 80000000000000)
+	if (!read_speed(&at, &rate))
 		return false;
 	unit = 1000;
 	if (*at == '@') {
@@ -358,6 +367,30 @@ static bool on_error(struct disk_reader *r, const char *value)
 	       wrong(r->error, "on-error is `pause' or `report', not `%.40s'", value);
 }
 
+static bool limit_rate(struct disk_reader *r, const char *value)
+{
+	const char *at = value;
+	uint64_t bits;
+
+	if (!read_speed(&at, &bits) || *at || bits < 8)
+		return wrong(r->error, "limit-rate: expected something like 10MB/s, found `%.40s'",
+			     value);
+	r->disk->limit_bytes = bits / 8;
+	return true;
+}
+
+static bool limit_requests(struct disk_reader *r, const char *value)
+{
+	unsigned long number;
+
+	if (!read_number(value, 10000000, &number) || !number)
+		return wrong(r->error,
+			     "limit-requests: expected a number from 1 to 10000000, found `%.40s'",
+			     value);
+	r->disk->limit_requests = (uint32_t)number;
+	return true;
+}
+
 static bool disk_setting(struct disk_reader *r, const char *key, const char *value)
 {
 	if (!strcmp(key, "format"))
@@ -368,6 +401,10 @@ static bool disk_setting(struct disk_reader *r, const char *key, const char *val
 		return once(r, ACCESS, key, value);
 	if (!strcmp(key, "on-error"))
 		return on_error(r, value);
+	if (!strcmp(key, "limit-rate"))
+		return limit_rate(r, value);
+	if (!strcmp(key, "limit-requests"))
+		return limit_requests(r, value);
 	if (!strcmp(key, "devtype"))
 		r->devtype = value;
 	else if (!strcmp(key, "backend"))
@@ -472,7 +509,8 @@ static bool is_one_of(const char *value, const char *const *of)
 static bool finish_disk(struct disk_reader *r)
 {
 	static const char *const formats[] = {"raw", "qcow", "qcow2", "vhd", "qed", NULL};
-	static const char *const reads[] = {"ro", "r", NULL}, *const writes[] = {"rw", "w", NULL};
+	static const char *const reads[] = {"ro", "r", NULL}, *const writes[] = {"rw", "w", "w!",
+										 NULL};
 	struct disk_config *disk = r->disk;
 	const char *access, *colon;
 
@@ -511,6 +549,7 @@ static bool finish_disk(struct disk_reader *r)
 	if (!is_one_of(access, reads) && !is_one_of(access, writes))
 		return wrong(r->error, "access: expected ro or rw, found `%.40s'", access);
 	disk->read_only = is_one_of(access, reads);
+	disk->shared = !strcmp(access, "w!");
 	disk->target = r->position[TARGET] && *r->position[TARGET] ? r->position[TARGET] : NULL;
 	if (!disk->target && !disk->cdrom)
 		return wrong(r->error, "target is missing: what holds the disk's contents");

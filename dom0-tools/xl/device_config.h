@@ -29,8 +29,11 @@ struct disk_config {
 	uint32_t number; /* of vdev, as the front half's place in the store is named */
 	bool read_only, cdrom, direct_io_safe, discard, trusted;
 	const char *backend, *backendtype, *script, *specification;
-	bool
-	    pause; /* on-error=pause, of this toolstack only: errors of the source pause the domain */
+	/* Of this toolstack only. */
+	bool pause;	      /* on-error=pause: errors of the source pause the domain */
+	bool shared;	      /* access w!: others may write it too */
+	uint64_t limit_bytes; /* a second; 0: no limit */
+	uint32_t limit_requests;
 };
 
 /* What is wrong with a specification. */

@@ -92,7 +92,7 @@ static void put_disk(struct writer *w, const struct disk_config *disk)
 	writer_text(w, "params", disk->target);
 	writer_put(w, "type", "phy");
 	writer_put(w, "dev", "%s", disk->vdev);
-	writer_put(w, "mode", "%s", disk->read_only ? "r" : "w");
+	writer_put(w, "mode", "%s", disk->read_only ? "r" : disk->shared ? "w!" : "w");
 	writer_put(w, "device-type", "%s", disk->cdrom ? "cdrom" : "disk");
 	writer_put(w, "removable", "%d", disk->cdrom);
 	writer_put(w, "bootable", "%d", 1);
@@ -101,6 +101,10 @@ static void put_disk(struct writer *w, const struct disk_config *disk)
 	writer_put(w, "direct-io-safe", "%d", disk->direct_io_safe);
 	if (disk->pause)
 		writer_text(w, "on-error", "pause");
+	if (disk->limit_bytes)
+		writer_put(w, "limit-bytes", "%llu", (unsigned long long)disk->limit_bytes);
+	if (disk->limit_requests)
+		writer_put(w, "limit-requests", "%lu", (unsigned long)disk->limit_requests);
 }
 
 static void put_disk_front(struct writer *w, const struct device_id *id,

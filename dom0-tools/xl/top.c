@@ -16,6 +16,8 @@
 #define END_OF_LINE "\x1b[K\n"
 #define CLEAR_REST  "\x1b[J"
 
+enum { JSON = 256 };
+
 struct top {
 	bool batch, full_names, as_json;
 	unsigned long delay, screens; /* seconds; 0: for ever */
@@ -142,9 +144,8 @@ static bool keys_until(struct top *top, uint64_t deadline)
 static bool top_options(int argc, char **argv, struct top *top)
 {
 	static const struct option words[] = {
-	    {"batch", 0, NULL, 'b'},	    {"delay", 1, NULL, 'd'},
-	    {"full-name", 0, NULL, 'f'},    {"iterations", 1, NULL, 'i'},
-	    {"json", 0, NULL, OPTION_JSON}, {NULL, 0, NULL, 0}};
+	    {"batch", 0, NULL, 'b'},	  {"delay", 1, NULL, 'd'}, {"full-name", 0, NULL, 'f'},
+	    {"iterations", 1, NULL, 'i'}, {"json", 0, NULL, JSON}, {NULL, 0, NULL, 0}};
 	int c;
 
 	while ((c = next_option(argc, argv, "bd:fi:", words)) != -1) {
@@ -168,7 +169,7 @@ static bool top_options(int argc, char **argv, struct top *top)
 				return false;
 			}
 			break;
-		case OPTION_JSON:
+		case JSON:
 			top->as_json = true;
 			break;
 		default:

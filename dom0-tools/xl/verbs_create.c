@@ -15,6 +15,8 @@
 #include "xl/watch.h"
 #include "xl/xl.h"
 
+enum { ANY_CPUS = 256 };
+
 struct create_options {
 	bool console, debug, unwatched, foreground, dry_run, paused, quiet, any_cpus;
 	const char *file;
@@ -131,14 +133,13 @@ static int create(struct domain_config *domain, struct config *config,
 
 static bool create_options(int argc, char **argv, struct create_options *options)
 {
-	static const struct option words[] = {
-	    {"dryrun", 0, NULL, 'n'},
-	    {"quiet", 0, NULL, 'q'},
-	    {"defconfig", 1, NULL, 'f'},
-	    {"vncviewer", 0, NULL, 'V'},
-	    {"vncviewer-autopass", 0, NULL, 'A'},
-	    {"ignore-global-affinity-masks", 0, NULL, OPTION_ANY_CPUS},
-	    {NULL, 0, NULL, 0}};
+	static const struct option words[] = {{"dryrun", 0, NULL, 'n'},
+					      {"quiet", 0, NULL, 'q'},
+					      {"defconfig", 1, NULL, 'f'},
+					      {"vncviewer", 0, NULL, 'V'},
+					      {"vncviewer-autopass", 0, NULL, 'A'},
+					      {"ignore-global-affinity-masks", 0, NULL, ANY_CPUS},
+					      {NULL, 0, NULL, 0}};
 	int c;
 
 	*options = (struct create_options){.dry_run = xl_dry_run};
@@ -168,7 +169,7 @@ static bool create_options(int argc, char **argv, struct create_options *options
 		case 'q':
 			options->quiet = true;
 			break;
-		case OPTION_ANY_CPUS:
+		case ANY_CPUS:
 			options->any_cpus = true;
 			break;
 		case 'V':

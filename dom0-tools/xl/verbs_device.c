@@ -294,11 +294,17 @@ static int show_devices(const char *who, enum device_kind kind, struct json *jso
 
 static int list_devices(int argc, char **argv, enum device_kind kind)
 {
+	static const struct option words[] = {{"json", 0, NULL, 'j'}, {NULL, 0, NULL, 0}};
 	bool as_json = false;
-	int status = XL_OK;
+	int c, status = XL_OK;
 	struct json json;
 
-	if (!json_option(argc, argv, &as_json) || !arguments_right(argc, argv, 1, -1))
+	while ((c = next_option(argc, argv, "", words)) != -1) {
+		if (c != 'j')
+			return XL_USAGE;
+		as_json = true;
+	}
+	if (!arguments_right(argc, argv, 1, -1))
 		return XL_USAGE;
 	json_start(&json, stdout);
 	if (as_json)

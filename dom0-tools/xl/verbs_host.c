@@ -8,6 +8,8 @@
 #include "xl/amount.h"
 #include "xl/xl.h"
 
+enum { JSON = 256 };
+
 /* info */
 
 static void read_machine(struct info_view *info)
@@ -99,12 +101,20 @@ static void show_numa(void)
 int verb_info(int argc, char **argv)
 {
 	static const struct option words[] = {
-	    {"numa", 0, NULL, 'n'}, {"json", 0, NULL, OPTION_JSON}, {NULL, 0, NULL, 0}};
+	    {"numa", 0, NULL, 'n'}, {"json", 0, NULL, JSON}, {NULL, 0, NULL, 0}};
 	bool numa = false, as_json = false;
-	const struct flag flags[] = {{'n', &numa}, {OPTION_JSON, &as_json}};
 	struct info_view *info;
+	int c;
 
-	if (!flag_options(argc, argv, "n", words, flags, 2) || !arguments_right(argc, argv, 0, 0))
+	while ((c = next_option(argc, argv, "n", words)) != -1) {
+		if (c == 'n')
+			numa = true;
+		else if (c == JSON)
+			as_json = true;
+		else
+			return XL_USAGE;
+	}
+	if (!arguments_right(argc, argv, 0, 0))
 		return XL_USAGE;
 	info = calloc(1, sizeof(*info));
 	if (!info)
@@ -132,9 +142,14 @@ int verb_dmesg(int argc, char **argv)
 	bool clear = false;
 	uint32_t index = 0;
 	long count = 0;
+	int c;
 
-	if (!flag_options(argc, argv, "c", words, &(struct flag){'c', &clear}, 1) ||
-	    !arguments_right(argc, argv, 0, 0))
+	while ((c = next_option(argc, argv, "c", words)) != -1) {
+		if (c != 'c')
+			return XL_USAGE;
+		clear = true;
+	}
+	if (!arguments_right(argc, argv, 0, 0))
 		return XL_USAGE;
 	for (;; size *= 2) {
 		more = realloc(text, size);
@@ -249,7 +264,7 @@ int verb_sched_credit2(int argc, char **argv)
 	static const struct option words[] = {{"domain", 1, NULL, 'd'},
 					      {"weight", 1, NULL, 'w'},
 					      {"cap", 1, NULL, 'c'},
-					      {"json", 0, NULL, OPTION_JSON},
+					      {"json", 0, NULL, JSON},
 					      {NULL, 0, NULL, 0}};
 	const char *who = NULL, *weight = NULL, *cap = NULL;
 	struct domain_view domain;
@@ -267,7 +282,7 @@ int verb_sched_credit2(int argc, char **argv)
 		case 'c':
 			cap = optarg;
 			break;
-		case OPTION_JSON:
+		case JSON:
 			as_json = true;
 			break;
 		default:

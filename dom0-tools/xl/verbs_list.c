@@ -9,6 +9,9 @@
 #include "control/control.h"
 #include "xl/xl.h"
 
+/* Not letters of any option. */
+enum { JSON = 256 };
+
 /* All domains, or those that the arguments name; false after saying what is wrong. */
 static bool chosen_domains(int argc, char **argv, struct domain_list *list)
 {
@@ -60,20 +63,39 @@ static void list_long(const struct domain_list *list)
 
 int verb_list(int argc, char **argv)
 {
-	static const struct option words[] = {
-	    {"long", 0, NULL, 'l'},    {"verbose", 0, NULL, 'v'}, {"context", 0, NULL, 'Z'},
-	    {"cpupool", 0, NULL, 'c'}, {"numa", 0, NULL, 'n'},	  {"json", 0, NULL, OPTION_JSON},
-	    {NULL, 0, NULL, 0}};
+	static const struct option words[] = {{"long", 0, NULL, 'l'},	 {"verbose", 0, NULL, 'v'},
+					      {"context", 0, NULL, 'Z'}, {"cpupool", 0, NULL, 'c'},
+					      {"numa", 0, NULL, 'n'},	 {"json", 0, NULL, JSON},
+					      {NULL, 0, NULL, 0}};
 	struct list_options options = {0};
 	bool with_configs = false, as_json = false;
 	struct domain_list list;
-	const struct flag flags[] = {{'l', &with_configs},    {'v', &options.verbose},
-				     {'Z', &options.context}, {'c', &options.cpupool},
-				     {'n', &options.numa},    {OPTION_JSON, &as_json}};
-	int status = XL_OK;
+	int c, status = XL_OK;
 
-	if (!flag_options(argc, argv, "lvZcn", words, flags, 6))
-		return XL_USAGE;
+	while ((c = next_option(argc, argv, "lvZcn", words)) != -1) {
+		switch (c) {
+		case 'l':
+			with_configs = true;
+			break;
+		case 'v':
+			options.verbose = true;
+			break;
+		case 'Z':
+			options.context = true;
+			break;
+		case 'c':
+			options.cpupool = true;
+			break;
+		case 'n':
+			options.numa = true;
+			break;
+		case JSON:
+			as_json = true;
+			break;
+		default:
+			return XL_USAGE;
+		}
+	}
 	if (!chosen_domains(argc, argv, &list))
 		status = XL_FAILED;
 	else if (with_configs)
@@ -86,16 +108,30 @@ int verb_list(int argc, char **argv)
 	return status;
 }
 
+/* A verb whose one option is --json: whether that is given, or -1. */
+static int json_option(int argc, char **argv)
+{
+	static const struct option words[] = {{"json", 0, NULL, JSON}, {NULL, 0, NULL, 0}};
+	int c, given = 0;
+
+	while ((c = next_option(argc, argv, "", words)) != -1) {
+		if (c != JSON)
+			return -1;
+		given = 1;
+	}
+	return given;
+}
+
 /* All domains, in one of two forms. */
 static int list_all(int argc, char **argv,
 		    void (*text)(FILE *to, const struct domain_view *domains, unsigned int count),
 		    void (*json)(FILE *to, const struct domain_view *domains, unsigned int count))
 {
+	int as_json = json_option(argc, argv);
 	struct domain_list list;
-	bool as_json = false;
 	long error;
 
-	if (!json_option(argc, argv, &as_json) || !arguments_right(argc, argv, 0, 0))
+	if (as_json < 0 || !arguments_right(argc, argv, 0, 0))
 		return XL_USAGE;
 	error = domain_list_read(&list);
 	if (error)
@@ -149,15 +185,14 @@ _Static_assert(CPU_SET_SIZE == CONTROL_CPUS, "the two forms of sets of CPUs are 
 
 int verb_vcpu_list(int argc, char **argv)
 {
-	bool as_json = false;
-	int status = XL_FAILED;
+	int as_json = json_option(argc, argv), status = XL_FAILED;
 	struct xen_sysctl_physinfo machine;
 	struct domain_list list;
 	struct cpu_set online;
 	struct vcpu_view vcpu;
 	struct json json;
 
-	if (!json_option(argc, argv, &as_json))
+	if (as_json < 0)
 		return XL_USAGE;
 	cpu_set_first(&online, control_physinfo(&machine) ? CPU_SET_SIZE : machine.max_cpu_id + 1);
 	if (chosen_domains(argc, argv, &list)) {
@@ -222,14 +257,19 @@ static void uptime_json(const struct domain_list *list)
 int verb_uptime(int argc, char **argv)
 {
 	static const struct option words[] = {
-	    {"short", 0, NULL, 's'}, {"json", 0, NULL, OPTION_JSON}, {NULL, 0, NULL, 0}};
+	    {"short", 0, NULL, 's'}, {"json", 0, NULL, JSON}, {NULL, 0, NULL, 0}};
 	bool brief = false, as_json = false;
-	const struct flag flags[] = {{'s', &brief}, {OPTION_JSON, &as_json}};
 	struct domain_list list;
-	int status = XL_OK;
+	int c, status = XL_OK;
 
-	if (!flag_options(argc, argv, "s", words, flags, 2))
-		return XL_USAGE;
+	while ((c = next_option(argc, argv, "s", words)) != -1) {
+		if (c == 's')
+			brief = true;
+		else if (c == JSON)
+			as_json = true;
+		else
+			return XL_USAGE;
+	}
 	if (!chosen_domains(argc, argv, &list)) {
 		status = XL_FAILED;
 	} else if (as_json) {

@@ -354,6 +354,8 @@ int verb_vcpu_set(int argc, char **argv)
 	return XL_OK;
 }
 
+enum { ANY_CPUS = 256 };
+
 /* A set for the hypervisor, or NULL for "-". False after saying what is wrong. */
 static bool cpus_argument(const char *text, const struct cpu_set *allowed,
 			  struct control_cpus *cpus, const struct control_cpus **chosen)
@@ -381,10 +383,9 @@ static bool cpus_argument(const char *text, const struct cpu_set *allowed,
 
 int verb_vcpu_pin(int argc, char **argv)
 {
-	static const struct option words[] = {
-	    {"force", 0, NULL, 'f'},
-	    {"ignore-global-affinity-masks", 0, NULL, OPTION_ANY_CPUS},
-	    {NULL, 0, NULL, 0}};
+	static const struct option words[] = {{"force", 0, NULL, 'f'},
+					      {"ignore-global-affinity-masks", 0, NULL, ANY_CPUS},
+					      {NULL, 0, NULL, 0}};
 	bool masked = domain_defaults.has_cpus;
 	struct control_cpus hard_cpus, soft_cpus;
 	const struct control_cpus *hard, *soft;
@@ -396,7 +397,7 @@ int verb_vcpu_pin(int argc, char **argv)
 	int c;
 
 	while ((c = next_option(argc, argv, "f", words)) != -1) {
-		if (c == OPTION_ANY_CPUS)
+		if (c == ANY_CPUS)
 			masked = false;
 		else if (c != 'f')
 			return XL_USAGE;

@@ -273,28 +273,6 @@ int next_option(int argc, char **argv, const char *letters, const struct option 
 	return '?';
 }
 
-bool flag_options(int argc, char **argv, const char *letters, const struct option *words,
-		  const struct flag *flags, unsigned int count)
-{
-	int c;
-
-	while ((c = next_option(argc, argv, letters, words)) != -1) {
-		if (c == '?')
-			return false;
-		for (unsigned int i = 0; i < count; i++)
-			if (flags[i].option == c)
-				*flags[i].given = true;
-	}
-	return true;
-}
-
-bool json_option(int argc, char **argv, bool *as_json)
-{
-	static const struct option words[] = {{"json", 0, NULL, OPTION_JSON}, {NULL, 0, NULL, 0}};
-
-	return flag_options(argc, argv, "", words, &(struct flag){OPTION_JSON, as_json}, 1);
-}
-
 bool arguments_right(int argc, char **argv, int least, int most)
 {
 	int count = argc - optind;

@@ -33,18 +33,6 @@ int xl_main(int argc, char **argv);
  * optind on; '?' after having said what is wrong.
  */
 int next_option(int argc, char **argv, const char *letters, const struct option *words);
-
-/* Options without a letter. */
-enum { OPTION_JSON = 256, OPTION_ANY_CPUS };
-/* For a verb whose options are all flags: sets those that are given. False after having said what is wrong. */
-struct flag {
-	int option;
-	bool *given;
-};
-bool flag_options(int argc, char **argv, const char *letters, const struct option *words,
-		  const struct flag *flags, unsigned int count);
-/* The same for one whose only option is --json. */
-bool json_option(int argc, char **argv, bool *as_json);
 /* Are there so many arguments left? Otherwise says how the verb is used. */
 bool arguments_right(int argc, char **argv, int least, int most);
 

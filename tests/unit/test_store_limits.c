@@ -152,44 +152,6 @@ static void memory_is_limited(void **state)
 	assert_int_equal(client_write(one, 0, "data/new", value), -ENOSPC);
 }
 
-static uint32_t answers_to(struct client *client)
-{
-	run_store();
-	client_receive(client);
-	run_store();
-	return client->answer.req_id;
-}
-
-/* So many requests in a period; the others, and dom0, do not wait for who had its share. */
-static void requests_have_a_rate(void **state)
-{
-	uint32_t first;
-
-	set_quota("rate", "3");
-	store_period(store);
-	first = one->requests;
-	for (int i = 0; i < 8; i++)
-		client_send(one, XS_READ, 0, "domid", 6);
-	assert_int_equal(answers_to(one), first + 3);
-	assert_true(store->waiting);
-	assert_int_equal(answers_to(one), first + 3);
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(client_write(two, 0, "data/a", "x"), 0);
-	for (int i = 0; i < 10; i++)
-		assert_int_equal(client_write(dom0, 0, "/a", "x"), 0);
-	store_period(store);
-	assert_false(store->waiting);
-	assert_int_equal(answers_to(one), first + 6);
-	store_period(store);
-	assert_int_equal(answers_to(one), first + 8);
-	assert_false(store->waiting);
-	store_period(store);
-	assert_false(store_step(store));
-	set_quota("rate", "0");
-	for (int i = 0; i < 10; i++)
-		assert_int_equal(client_write(one, 0, "data/a", "x"), 0);
-}
-
 /* Many domains share what there is for all; those that have more keep it, but get no more. */
 static void memory_is_shared(void **state)
 {
@@ -744,7 +706,6 @@ int main(void)
 	    test(sizes_are_limited),
 	    test(memory_is_limited),
 	    test(memory_is_shared),
-	    test(requests_have_a_rate),
 	    test(answers_are_memory),
 	    test(transactions_are_limited),
 	    test(rewriting_costs_once),

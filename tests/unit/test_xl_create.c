@@ -649,7 +649,7 @@ static void test_every_failure(void **state)
 
 static const char devices[] =
     "name='web';kernel='/k';memory=16;uuid='00000000-0000-0000-0000-000000000001'\n"
-    "disk=['/images/web.img,,xvda','format=raw,vdev=xvdb,access=ro,devtype=cdrom,target=disk0p2']\n"
+    "disk=['/images/web.img,,xvda,w!,limit-rate=1MB/s,limit-requests=9','format=raw,vdev=xvdb,access=ro,devtype=cdrom,target=disk0p2']\n"
     "vif=['','mac=00:16:3e:01:02:03,bridge=lan,rate=1MB/s@20ms,mtu=9000,ip=10.0.0.2,devid=7']";
 
 static void test_disk_layout(void **state)
@@ -669,7 +669,9 @@ static void test_disk_layout(void **state)
 	assert_entry("/local/domain/0/backend/vbd/1/51712/frontend-id", "1");
 	assert_entry("/local/domain/0/backend/vbd/1/51712/params", "/images/web.img");
 	assert_entry("/local/domain/0/backend/vbd/1/51712/dev", "xvda");
-	assert_entry("/local/domain/0/backend/vbd/1/51712/mode", "w");
+	assert_entry("/local/domain/0/backend/vbd/1/51712/mode", "w!");
+	assert_entry("/local/domain/0/backend/vbd/1/51712/limit-bytes", "1000000");
+	assert_entry("/local/domain/0/backend/vbd/1/51712/limit-requests", "9");
 	assert_entry("/local/domain/0/backend/vbd/1/51712/online", "1");
 	assert_entry("/local/domain/0/backend/vbd/1/51712/discard-enable", "1");
 	assert_entry("/local/domain/0/backend/vbd/1/51728/params", "disk0p2");

@@ -414,6 +414,13 @@ static void test_disks(void **state)
 	assert_disk("phy:/dev/disk0,xvda,w", "/dev/disk0", "raw", "xvda", false, false);
 	assert_disk(" vdev = xvda , /a , raw ", "/a", "raw", "xvda", false, false);
 	assert_disk(",,xvda,target=/a,vdev=xvdb", "/a,vdev=xvdb", "raw", "xvda", false, false);
+	assert_false(disk.shared);
+	assert_int_equal(disk.limit_bytes, 0);
+	assert_disk("/a,,xvda,w!,limit-rate=10MB/s,limit-requests=500", "/a", "raw", "xvda", false,
+		    false);
+	assert_true(disk.shared);
+	assert_int_equal(disk.limit_bytes, 10000000);
+	assert_int_equal(disk.limit_requests, 500);
 	pool_free(&pool);
 }
 
@@ -486,6 +493,12 @@ static void test_bad_disks(void **state)
 		     "a.cfg:3: disk: access: expected ro or rw, found `colo'");
 	wrong_device(LEAST "disk=['/a,,xvda,colo-port=1']",
 		     "a.cfg:3: disk: COLO (`colo-port') is not supported");
+	wrong_device(
+	    LEAST "disk=['/a,,xvda,limit-rate=10MB/s@5ms']",
+	    "a.cfg:3: disk: limit-rate: expected something like 10MB/s, found `10MB/s@5ms'");
+	wrong_device(
+	    LEAST "disk=['/a,,xvda,limit-requests=0']",
+	    "a.cfg:3: disk: limit-requests: expected a number from 1 to 10000000, found `0'");
 	wrong_device(LEAST "disk=['/a,,xvda,x=1']", "a.cfg:3: disk: there is no keyword `x'");
 	wrong_device(LEAST "disk=['/a,,xvda,on-error=x']",
 		     "a.cfg:3: disk: on-error is `pause' or `report', not `x'");
