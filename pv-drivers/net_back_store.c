@@ -82,6 +82,7 @@ long net_back_offer(struct xenbus_device *bus, unsigned int queues)
 	    "feature-rx-copy",
 	    "feature-split-event-channels",
 	    "feature-multicast-control",
+	    "feature-dynamic-multicast-control",
 	};
 	long error = 0;
 

@@ -39,7 +39,6 @@ struct uart {
 	struct uart_config config;
 	bool in_use, present;
 	bool stuck; /* timed out last time: don't wait again until it is ready */
-	char last;  /* that was written */
 	uint8_t fifo;
 };
 
@@ -199,6 +198,7 @@ static void uart_write(struct uart *u, const char *text, size_t n)
 {
 	uint16_t io = u->config.io;
 	unsigned int room = 0;
+	bool cr = false; /* the carriage return before this newline is out */
 
 	for (size_t i = 0; i < n;) {
 		if (room == 0) {
@@ -207,12 +207,13 @@ static void uart_write(struct uart *u, const char *text, size_t n)
 			room = u->fifo;
 		}
 		room--;
-		/* A newline gets a carriage return before it, if it has none. */
-		if (text[i] == '\n' && u->last != '\r')
-			u->last = '\r';
-		else
-			u->last = text[i++];
-		outb(io + UART_DATA, u->last);
+		if (text[i] == '\n' && !cr) {
+			outb(io + UART_DATA, '\r');
+			cr = true;
+			continue;
+		}
+		outb(io + UART_DATA, text[i++]);
+		cr = false;
 	}
 }
 

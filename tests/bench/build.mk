@@ -78,12 +78,3 @@ $(BUILD)/tests/bench/store: $(bench-store-sources) $(wildcard dom0-tools/store/*
 .PHONY: bench-store
 bench-store: $(BUILD)/tests/bench/store ## count instructions of the store's requests
 	@$<
-
-$(BUILD)/tests/bench/net-init: tests/bench/net-init.c tests/bench/mark.h
-	$(call say,CC,$<)
-	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -static $< -o $@
-
-.PHONY: bench-net
-bench-net: $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/tests/bench/count.so $(BUILD)/tests/bench/net-init $(THIRD_PARTY)/debian/linux-image-amd64 ## packets of Linux guests: instructions of the whole machine
-	@BUILD='$(BUILD)' THIRD_PARTY='$(THIRD_PARTY)' $(PYTHON) tests/bench/bench-net

@@ -13,7 +13,17 @@ debug-hypervisor:
 
 # Files of Debian's packages, as they are shipped; kept between runs.
 debian-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 linux-image-cloud-amd64 busybox-static \
-	grub-xen-bin xen-hypervisor-4.17-amd64 xenstore-utils libxenstore4 libxentoolcore1 libc6)
+	grub-xen-bin grub-xen-host xen-hypervisor-4.17-amd64 xenstore-utils libxenstore4 libxentoolcore1 libc6)
+# A Debian system on a disk image, from packages of the day; kept between runs.
+debian-root := $(THIRD_PARTY)/debian-root/root.img
+$(debian-root): scripts/make-debian-root | $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 linux-image-cloud-amd64 fio)
+	$(call say,DEBIAN,$@)
+	$(Q)rm -rf $(@D)
+	$(Q)CC='$(CC)' scripts/make-debian-root $(THIRD_PARTY)/debian $(@D)
+
+.PHONY: debian-root
+debian-root: $(debian-root) ## make the Debian disk image that tests boot (needs the network; it is kept)
+
 # stress-ng and the libraries that it is linked with; only the full matrix needs them.
 stress-files := $(addprefix $(THIRD_PARTY)/debian/,stress-ng libapparmor1 libbsd0 libcrypt1 libdrm2 libegl1 \
 	libexpat1 libffi8 libgbm1 libgles2 libglvnd0 libipsec-mb1 libjpeg62-turbo libjudydebian1 libkmod2 liblzma5 \
@@ -36,7 +46,7 @@ $(BUILD)/tests/libdebuginfod.so.1:
 	$(Q)$(CC) -shared -nostdlib -Wl,-soname,$(@F) -x c /dev/null -o $@
 
 scenario-files: $(debian-files) $(BUILD)/cerne.iso $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/example $(BUILD)/web $(test-guests) $(libc-test) \
-	debug-hypervisor $(linux-programs)
+	debug-hypervisor $(linux-programs) $(debian-root)
 
 test-scenarios: scenario-files ## whole machines in QEMU, driven over the serial line
 	@$(pytest) -m 'not long' $(SCENARIOS)

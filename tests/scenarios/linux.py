@@ -95,10 +95,12 @@ def make_initrd(file, modules=(), files=None):
 class Linux:
     """A session with the shell of a Linux that is starting in a machine."""
 
+    ready, prompt = r"INIT REACHED", PROMPT
+
     def __init__(self, machine, seconds=300):
         self.machine = machine
-        machine.expect(r"INIT REACHED", timeout=seconds)
-        machine.expect(re.escape(PROMPT))
+        machine.expect(self.ready, timeout=seconds)
+        machine.expect(re.escape(self.prompt))
 
     def run(self, command, timeout=machine_module.PATIENCE, ok=True):
         """Run a command; returns its output, and checks that it succeeds."""
@@ -107,7 +109,7 @@ class Linux:
         self.machine.expect(r"(?<!')<<<\r*\n", timeout=timeout)
         status = self.machine.expect(r">>>(\d+)\r*\n", timeout=timeout).group(1)
         output = self.machine.child.before.replace("\r", "")
-        self.machine.expect(re.escape(PROMPT))
+        self.machine.expect(re.escape(self.prompt))
         if ok:
             assert status == "0", f"{command}: status {status}: {output}"
         return output

@@ -7,7 +7,6 @@ import re
 import select
 import socket
 import threading
-import time
 import urllib.error
 import urllib.request
 
@@ -108,49 +107,6 @@ def web_config(number):
             f'vif = ["mac=00:16:3e:00:01:{number:02x},ip=10.0.0.{number + 100}"]\n')
 
 
-ATTACKS = ("garbage storm", "flood", "segments", "indexes", "flicker", "silence")
-
-
-@pytest.mark.parametrize("attacks", ATTACKS[:1] + tuple(pytest.param(attack, marks=pytest.mark.long) for attack in ATTACKS[1:]),
-                         ids=lambda names: names.replace(" ", "-"))
-def test_hostile_interface(machine, tmp_path, attacks):
-    """A guest that breaks the protocol, or floods: its neighbour's page and dom0's shell are there as before."""
-    port = free_port()
-    wire = ["-netdev", f"user,id=wire,restrict=on,hostfwd=tcp:127.0.0.1:{port}-10.0.2.80:80",
-            "-device", "virtio-net-pci,netdev=wire"]
-    configs = {"web": WEB_CFG + 'extra = "ip=10.0.2.80 gw=10.0.2.2"\n',
-               "hostile": 'name = "hostile"\nkernel = "/boot/hostile"\nmemory = 8\nvif = [""]\n'}
-    files = {"boot/web": os.path.join(machine_module.BUILD, "web"),
-             "boot/hostile": os.path.join(machine_module.BUILD, "tests/guests/hostile-net")}
-    with xl_machine(machine, tmp_path, configs, files, qemu=wire, cpus=2) as m:
-        dom0 = Xl(m)
-        dom0.xl("create -q web")
-        dom0.attach("web", r"web: http://10\.0\.2\.80/\r*\n", timeout=120)
-        dom0.leave()
-        url = f"http://127.0.0.1:{port}/"
-        for attack in attacks.split():
-            dom0.xl(f"create -q hostile 'extra=\"{attack}\"'")
-            dom0.attach("hostile", f"hostile: {attack} begins")
-            dom0.leave()
-            start_time = time.monotonic()
-            for _ in range(10):
-                assert "Hello" in urllib.request.urlopen(url, timeout=60).read().decode()
-                assert dom0.run("echo here") == ["here"]
-            print(f"{attack}: {time.monotonic() - start_time:.2f} s for ten pages")
-            rows = {line.split()[0]: line.split() for line in dom0.run("vifs")}
-            theirs, ours = [rows[name] for name in sorted(rows) if name.startswith("vif")][::-1][:2]
-            assert ours[1] == "up" and ours[5] == "0", ours
-            if attack in ("garbage", "segments"):
-                assert int(theirs[5]) > 10, theirs
-            if attack in ("indexes", "flicker"):
-                assert "cut off" in m.output() or attack == "flicker"
-            dom0.xl("destroy hostile")
-        assert [line.split()[1] for line in dom0.run("vifs") if line.startswith("vif")] == ["up"]
-        dom0.xl("destroy web")
-        m.send("poweroff\r")
-        m.wait_off()
-
-
 @pytest.mark.long
 def test_many_guests(machine, tmp_path):
     """24 guests on one bridge: everybody is reached by everybody's visitor, and what one sends reaches nobody else."""
@@ -176,7 +132,7 @@ def test_many_guests(machine, tmp_path):
         lines = dom0.run("vifs")
         assert len([line for line in lines if line.startswith("vif") and line.split()[1] == "up"]) == count + 1
         # A neighbour hears broadcasts, at most as many as there are askers, and its own visitors.
-        heard = sorted(int(line.split()[3]) for line in lines if line.startswith("vif"))[:count]
+        heard = [int(line.split()[3]) for line in lines if line.startswith("vif")][:count]
         assert max(heard) < 6 * 12 + 4 * count, lines
         check_log(visitor)
         for n in range(1, count + 1):

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""Debian, unmodified, on its own disk: each way to boot, each kind of disk, disks and networks that come and go."""
+import hashlib
+import http.server
+import os
+import random
+import re
+import socket
+import subprocess
+import threading
+
+import pytest
+
+import disk_image
+from debian import DIRECT, GRUB, ROOT, Debian, check_filesystem, config, debian_machine, drive, root_copy
+from xl import Xl
+
+MIB = 1 << 20
+
+
+def start(dom0, name="debian", said=None):
+    """Create it, watching what it says, up to its prompt."""
+    dom0.machine.send(f"xl create -q -c {name}\r")
+    if said:
+        dom0.machine.expect(said, timeout=300)
+    dom0.leave()
+    return Debian(dom0, "debian")
+
+
+def work(guest, name, **fio):
+    """A file that is to be there afterwards, and a stretch of verified random writes."""
+    guest.run(f"echo written by {name} >/root/{name} && sync")
+    guest.fio("/root/fio", **fio)
+    guest.run("rm /root/fio")
+
+
+def attach_and_detach(dom0, guest):
+    """A second disk while the guest runs; it is not let go while it is mounted, and then it is."""
+    dom0.xl("block-attach debian ram:32M,,xvdb")
+    assert [disk["vdev"] for disk in dom0.json("block-list --json debian")] == ["xvda", "xvdb"]
+    guest.run("while ! [ -b /dev/xvdb ]; do sleep 0.2; done; mke2fs -q /dev/xvdb && mount /dev/xvdb /mnt && sync")
+    guest.fio("/mnt/fio", size="2m")
+    assert "the guest still uses it" in "\n".join(dom0.xl("block-detach debian xvdb", ok=False))
+    guest.run("umount /mnt")
+    dom0.xl("block-detach debian xvdb")
+    guest.run("while [ -b /dev/xvdb ]; do sleep 0.2; done")
+    assert [(disk["vdev"], disk["state"]) for disk in dom0.json("block-list --json debian")] == [("xvda", "connected")]
+    # By force, from under a file system in use; the rest of the guest goes on.
+    dom0.xl("block-attach debian format=raw vdev=xvdb target=ram:32M")
+    guest.run("while ! [ -b /dev/xvdb ]; do sleep 0.2; done; mke2fs -q /dev/xvdb && mount /dev/xvdb /mnt")
+    dom0.xl("block-detach --force debian xvdb")
+    guest.run("! dd if=/dev/zero of=/mnt/x bs=64k count=1 conv=fsync 2>/dev/null; umount -l /mnt; ls /root", ok=False)
+
+
+def test_disk(machine, tmp_path):
+    """From dom0's kernel on two vCPUs, then whatever its own disk says, by GRUB, on one. What was written is there."""
+    image = root_copy(tmp_path)
+    configs = {"debian": config(DIRECT, ["disk0,,xvda"], 2), "grub": config(GRUB, ["disk0,,xvda"], memory=384)}
+    with debian_machine(machine, tmp_path, configs, cpus=2, memory="1G", qemu=drive(image)) as m:
+        dom0 = Xl(m)
+        guest = start(dom0)
+        assert guest.run("nproc; findmnt -n -o SOURCE /").split()[-2:] == ["2", "/dev/xvda"]
+        work(guest, "direct")
+        attach_and_detach(dom0, guest)
+        guest.poweroff()
+        guest = start(dom0, "grub", "GRUB|error:")
+        assert "linux" in guest.run("cat /proc/version").lower()
+        assert guest.run("cat /root/direct").splitlines()[-1] == "written by direct"
+        work(guest, "grub", size="1m")
+        guest.poweroff()
+        dom0.poweroff()
+    check_filesystem(image, files={"/root/direct": b"written by direct\n", "/root/grub": b"written by grub\n"})
+
+
+def whole(folder):
+    image = root_copy(folder)
+    return image, "disk0", lambda: check_filesystem(image, files=WRITTEN)
+
+
+def partition(folder):
+    """The second partition of a disk, by its label."""
+    root, image = root_copy(folder), folder / "disk.img"
+    size = os.path.getsize(root)
+    with open(image, "wb") as f:
+        f.truncate(size + 32 * MIB)
+    disk_image.partition(image, [("other", 2048, 18431), ("debian-root", 18432, 18431 + size // 512)])
+    subprocess.run(["dd", f"if={root}", f"of={image}", "bs=512", f"seek={18432}", "conv=notrunc,sparse", "status=none"], check=True)
+    os.remove(root)
+    return image, "PARTLABEL=debian-root", lambda: check_filesystem(image, 18432 * 512, files=WRITTEN)
+
+
+def volume(folder):
+    """A file on dom0's volume, which Linux has made."""
+    image, tree = folder / "volume.img", folder / "tree"
+    os.makedirs(tree / "images")
+    root_copy(tree / "images")
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-L", "cerne", "-d", tree, image, "700M"], check=True, capture_output=True)
+
+    def check():
+        check_filesystem(image)
+        subprocess.run(["debugfs", "-R", f"dump /images/root.img {folder}/root.img", image], check=True, capture_output=True)
+        check_filesystem(folder / "root.img", files=WRITTEN)
+
+    return image, "/volume/images/root.img", check
+
+
+def overlay(folder):
+    """A snapshot over a file of the volume, which itself does not change."""
+    image, _, _ = volume(folder)
+
+    def check():
+        check_filesystem(image)
+        subprocess.run(["debugfs", "-R", f"dump /images/root.img {folder}/root.img", image], check=True, capture_output=True)
+        with open(folder / "root.img", "rb") as base, open(os.path.join(ROOT, "root.img"), "rb") as original:
+            assert hashlib.sha256(base.read()).digest() == hashlib.sha256(original.read()).digest()
+
+    return image, "/volume/images/top", check
+
+
+WRITTEN = {"/root/matrix": b"written by matrix\n"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("vcpus", [1, 2])
+@pytest.mark.parametrize("source", [whole, partition, volume, overlay])
+@pytest.mark.parametrize("kind", ["virtio-blk-pci", "nvme", "ahci"])
+def test_disk_matrix(machine, tmp_path, kind, source, vcpus):
+    """Each driver below each kind of source: boot, write, verify, shut down clean; boot again, and its fsck finds nothing."""
+    image, target, check = source(tmp_path)
+    configs = {"debian": config(DIRECT, [f"vdev=xvda,target={target}"], vcpus)}
+    with debian_machine(machine, tmp_path, configs, cpus=2, memory="1G", qemu=drive(image, kind)) as m:
+        dom0 = Xl(m)
+        if source is overlay:
+            assert dom0.run("image snapshot root.img top") == []
+        guest = start(dom0)
+        work(guest, "matrix", size="16m", iodepth=16)
+        guest.poweroff()
+        guest = start(dom0, said=r"debian: clean,")
+        assert guest.run("cat /root/matrix").splitlines()[-1] == "written by matrix"
+        guest.poweroff()
+        dom0.poweroff()
+    check()
+
+
+class Server:
+    """A web server and iperf3 on this host's loopback, which QEMU's user network shows as 10.0.2.2."""
+
+    def __init__(self, folder):
+        self.data = random.Random(1).randbytes(8 * MIB)
+        (folder / "file").write_bytes(self.data)
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def __init__(self, *args):
+                super().__init__(*args, directory=str(folder))
+
+            def log_message(self, *args):
+                pass
+
+        self.web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.web_port = self.web.server_address[1]
+        threading.Thread(target=self.web.serve_forever, daemon=True).start()
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.iperf_port = s.getsockname()[1]
+        self.iperf = subprocess.Popen(["iperf3", "-s", "-p", str(self.iperf_port), "-B", "127.0.0.1"], stdout=subprocess.DEVNULL)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.web.shutdown()
+        self.iperf.kill()
+        self.iperf.wait()
+
+
+def test_network(machine, tmp_path):
+    """An address by DHCP through dom0's bridge, a large file unharmed, iperf3 both ways; an interface that goes and comes."""
+    image = root_copy(tmp_path)
+    configs = {"debian": config(DIRECT, ["disk0,,xvda"], 1, vif=["mac=00:16:3e:00:00:01"])}
+    wire = ("-netdev", "user,id=wire", "-device", "virtio-net-pci,netdev=wire")
+    (tmp_path / "www").mkdir()
+    with Server(tmp_path / "www") as server, \
+            debian_machine(machine, tmp_path, configs, cpus=2, memory="1G", qemu=(*drive(image), *wire)) as m:
+        dom0 = Xl(m)
+        guest = start(dom0)
+        assert re.search(r"inet 10\.0\.2\.\d+/24", guest.run("ip -4 addr show dev eth0"))
+        assert "nameserver 10.0.2.3" in guest.run("cat /etc/resolv.conf")
+        assert " 0% packet loss" in guest.run("ping -c 3 10.0.2.2")
+        said = guest.run(f"wget -q -O - http://10.0.2.2:{server.web_port}/file | sha256sum", timeout=200)
+        assert hashlib.sha256(server.data).hexdigest() in said
+        for way in ("", "-R"):
+            said = guest.run(f"iperf3 -c 10.0.2.2 -p {server.iperf_port} -n 2M {way}", timeout=200)
+            assert "iperf Done" in said
+        (vif,) = dom0.json("network-list --json debian")
+        assert (vif["state"], vif["mac"], vif["bridge"]) == ("connected", "00:16:3e:00:00:01", "xenbr0")
+        dom0.xl("network-detach debian 00:16:3e:00:00:01")
+        guest.run("while [ -d /sys/class/net/eth0 ]; do sleep 0.2; done")
+        dom0.xl("network-attach debian bridge=xenbr0 rate=10MB/s")
+        (vif,) = dom0.json("network-list --json debian")
+        guest.run("while ! [ -d /sys/class/net/eth0 ]; do sleep 0.2; done")
+        assert vif["mac"] in guest.run("cat /sys/class/net/eth0/address")
+        guest.run("ifdown --force eth0; ifup eth0", timeout=100, ok=False)
+        assert " 0% packet loss" in guest.run("ping -c 1 10.0.2.2")
+        guest.poweroff()
+        dom0.poweroff()
+    check_filesystem(image)
