@@ -29,9 +29,9 @@ def start(dom0, name="debian", said=None):
 
 def work(guest, name, **fio):
     """A file that is to be there afterwards, and a stretch of verified random writes."""
-    guest.run(f"echo written by {name} >/root/{name} && sync")
-    guest.fio("/root/fio", **fio)
-    guest.run("rm /root/fio")
+    guest.run(f"echo written by {name} >/srv/{name} && sync")
+    guest.fio("/srv/fio", **fio)
+    guest.run("rm /srv/fio")
 
 
 def attach_and_detach(dom0, guest):
@@ -49,7 +49,7 @@ def attach_and_detach(dom0, guest):
     dom0.xl("block-attach debian format=raw vdev=xvdb target=ram:32M")
     guest.run("while ! [ -b /dev/xvdb ]; do sleep 0.2; done; mke2fs -q /dev/xvdb && mount /dev/xvdb /mnt")
     dom0.xl("block-detach --force debian xvdb")
-    guest.run("! dd if=/dev/zero of=/mnt/x bs=64k count=1 conv=fsync 2>/dev/null; umount -l /mnt; ls /root", ok=False)
+    guest.run("! dd if=/dev/zero of=/mnt/x bs=64k count=1 conv=fsync 2>/dev/null; umount -l /mnt; ls /srv", ok=False)
 
 
 def test_disk(machine, tmp_path):
@@ -65,11 +65,11 @@ def test_disk(machine, tmp_path):
         guest.poweroff()
         guest = start(dom0, "grub", "GRUB|error:")
         assert "linux" in guest.run("cat /proc/version").lower()
-        assert guest.run("cat /root/direct").splitlines()[-1] == "written by direct"
+        assert guest.run("cat /srv/direct").splitlines()[-1] == "written by direct"
         work(guest, "grub", size="1m")
         guest.poweroff()
         dom0.poweroff()
-    check_filesystem(image, files={"/root/direct": b"written by direct\n", "/root/grub": b"written by grub\n"})
+    check_filesystem(image, files={"/srv/direct": b"written by direct\n", "/srv/grub": b"written by grub\n"})
 
 
 def whole(folder):
@@ -117,7 +117,7 @@ def overlay(folder):
     return image, "/volume/images/top", check
 
 
-WRITTEN = {"/root/matrix": b"written by matrix\n"}
+WRITTEN = {"/srv/matrix": b"written by matrix\n"}
 
 
 @pytest.mark.long
@@ -136,7 +136,7 @@ def test_disk_matrix(machine, tmp_path, kind, source, vcpus):
         work(guest, "matrix", size="16m", iodepth=16)
         guest.poweroff()
         guest = start(dom0, said=r"debian: clean,")
-        assert guest.run("cat /root/matrix").splitlines()[-1] == "written by matrix"
+        assert guest.run("cat /srv/matrix").splitlines()[-1] == "written by matrix"
         guest.poweroff()
         dom0.poweroff()
     check()
