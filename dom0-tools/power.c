@@ -4,7 +4,7 @@
  * the button is pressed again.
  */
 #include "power.h"
-#include "acpi/acpi.h"
+#include "acpi/firmware.h"
 #include "shell.h"
 #include "volume/mounted.h"
 #include "xl/toolstack.h"

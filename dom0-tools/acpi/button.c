@@ -3,7 +3,7 @@
  * The power button as ACPI's fixed hardware has it (4.8.3.1): a bit of the PM1 registers, whose interrupt is the SCI. The
  * hypervisor has put the machine into ACPI mode. Buttons that are devices of the name space need an interpreter.
  */
-#include "acpi.h"
+#include "firmware.h"
 #include "pci/internal.h"
 #include <errno.h>
 

@@ -3,7 +3,7 @@
  * The firmware's tables (5.2). They are the firmware's memory, which no domain writes; still nothing is read beyond the length
  * that a table has, and one with a wrong checksum does not exist.
  */
-#include "acpi.h"
+#include "firmware.h"
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +34,7 @@ struct table {
 };
 static struct table tables[MOST_TABLES];
 static unsigned int table_count;
+static uint64_t root_pointer;
 
 static uint64_t get(const uint8_t *from, unsigned int bytes)
 {
@@ -131,6 +132,7 @@ static void find_in_bios(void)
 
 	for (size_t at = 0; area && at + ROOT_WHOLE <= BIOS_BYTES; at += 16)
 		if (is_root_pointer(area + at)) {
+			root_pointer = BIOS_AREA + at;
 			read_root(area + at);
 			break;
 		}
@@ -161,8 +163,10 @@ static bool find_in_uefi(void)
 		if (memcmp(list + n * 24, acpi2, sizeof(acpi2)) != 0)
 			continue;
 		pointer = look(get(list + n * 24 + 16, 8), ROOT_WHOLE);
-		if (pointer && is_root_pointer(pointer))
+		if (pointer && is_root_pointer(pointer)) {
+			root_pointer = get(list + n * 24 + 16, 8);
 			read_root(pointer);
+		}
 		if (pointer)
 			look_away(pointer, ROOT_WHOLE);
 		break;
@@ -176,6 +180,11 @@ void acpi_start(void)
 {
 	if (!find_in_uefi())
 		find_in_bios();
+}
+
+uint64_t acpi_root_pointer(void)
+{
+	return root_pointer;
 }
 
 const uint8_t *acpi_table(const char *signature, size_t *length)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The devices that there are, and who drives them. */
 #include "internal.h"
-#include "acpi/acpi.h"
+#include "acpi/firmware.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

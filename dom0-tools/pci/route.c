@@ -4,12 +4,14 @@
  * word in the interrupt line register (6.2.4) is taken: the ISA interrupt to which it routed the line.
  */
 #include "internal.h"
-#include "acpi/acpi.h"
+#include "acpi/firmware.h"
 
 #define ISA_INTERRUPTS 16
 
 bool pci_route(const struct pci_device *device, struct line_route *route)
 {
+	if (acpi_route(device, route))
+		return true;
 	/* 0 is the timer's, from 16 on there is none: nobody set it. */
 	if (!device->line || device->line >= ISA_INTERRUPTS)
 		return false;

@@ -125,3 +125,21 @@ def test_timeout(machine, tmp_path):
         throttle(m, "one", 0)
         m.expect(rf"4096 sectors read in .* CRC-32 {disk_image.checksum(image)}, 0 problems")
         shell.poweroff()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("chipset,lines", [("q35", range(16, 24)), ("pc", range(16))])
+def test_lines_by_acpi(machine, tmp_path, chipset, lines):
+    """A dom0 with ACPICA (make ACPI=1) asks ACPI's methods where lines lead: also of a device behind bridges."""
+    images = [disk_image.make(tmp_path / f"{n}.img", 2, n) for n in range(2)]
+    bridges = {"q35": ["-device", "pcie-root-port,id=port,chassis=1", "-device", "pcie-pci-bridge,id=behind,bus=port"],
+               "pc": ["-device", "pci-bridge,id=behind,chassis_nr=1"]}[chipset]
+    devices = virtio(images[0], device=",vectors=0") + bridges + virtio(images[1], "two", device=",vectors=0,bus=behind,addr=3")
+    with machine("dom0_mem=32M", [(os.path.join(BUILD, "acpi/dom0"), "")], qemu=devices, chipset=chipset) as m:
+        shell = Shell(m)
+        for name, disk in listed(shell).items():
+            image = images[disk["serial"] == "two"]
+            assert disk_image.checksum(image) in shell.run(f"disktest {name}")[-1]
+        found = re.findall(r"interrupts: line (\d+)", "\n".join(shell.run("lspci -v")))
+        assert len(found) == 2 and all(int(line) in lines for line in found)
+        shell.poweroff()

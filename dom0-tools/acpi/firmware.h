@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What dom0 knows from ACPI (6.5, section numbers too). Without tables all of this does nothing. For threads. */
-#ifndef ACPI_ACPI_H
-#define ACPI_ACPI_H
+#ifndef ACPI_FIRMWARE_H
+#define ACPI_FIRMWARE_H
 
 #include "pci/line.h"
 #include <stddef.h>
@@ -15,6 +15,17 @@ void acpi_start(void);
  * its length to *length.
  */
 const uint8_t *acpi_table(const char *signature, size_t *length);
+
+/* The machine address of the firmware's root pointer; 0: none was found. */
+uint64_t acpi_root_pointer(void);
+
+struct pci_device;
+
+/*
+ * Where a device's line leads, by ACPI's methods. False: they do not tell, or dom0 was built without an interpreter for them
+ * (ACPI=1).
+ */
+bool acpi_route(const struct pci_device *device, struct line_route *route);
 
 /* Does the firmware say where an ISA interrupt leads (5.2.12.5)? Then it is put into *route. */
 void acpi_isa_override(unsigned int irq, struct line_route *route);
