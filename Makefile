@@ -21,7 +21,7 @@ PYTHON := /usr/bin/python3
 ##   CC=clang           build with Clang (default: gcc)
 ##   DEBUG=1            assertions on (default: release)
 ##   BUILD=dir          where results go (default: build)
-##   ACPI=1             an interpreter of ACPI's methods in dom0: fetches 139 MB, dom0 grows by a fifth
+##   ACPI=1             an interpreter of ACPI's methods in dom0: fetches 139 MB, 146 KiB more
 ##   V=1                show the commands
 ##   DEBIAN=0           leave Debian's Linux out of the image, and fetch no package for it
 ## Variables of `make run`:

@@ -33,6 +33,11 @@ def listed(shell):
 def test_virtio_disk(machine, tmp_path, chipset, vectors, kind):
     image = disk_image.make(tmp_path / "disk.img", 8)
     disk_image.partition(image, [("system", 2048, 4095), ("daten", 4096, 12000)])
+    # As much of an ext file system as its label needs.
+    with open(image, "r+b") as f:
+        for place, what in ((0x38, b"\x53\xef"), (0x78, b"sixteen letters!")):
+            f.seek(2048 * 512 + 1024 + place)
+            f.write(what)
     before = disk_image.read(image)
     with boot(machine, virtio(image, device=vectors), chipset=chipset) as m:
         shell = Shell(m)
@@ -44,6 +49,8 @@ def test_virtio_disk(machine, tmp_path, chipset, vectors, kind):
         assert any(re.search(f"interrupts: {kind}", line) for line in shell.run("lspci -v"))
         assert disk_image.checksum(image) in shell.run("disktest disk0")[-1]
         assert disk_image.checksum(image, 2048, 2048) in shell.run("disktest PARTLABEL=system")[-1]
+        for name in '"LABEL=sixteen letters!"', "PARTUUID=00000000-0000-0000-0000-000000000001":
+            assert disk_image.checksum(image, 2048, 8) in shell.run(f"disktest {name} 8")[-1]
         assert disk_image.checksum(image, 4096, 100) in shell.run("disktest /dev/disk0p2 100")[-1]
         result = shell.run("disktest --destroy disk0p2")[-1]
         assert "7905 sectors written and read" in result and " 0 problems" in result
