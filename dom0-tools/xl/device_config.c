@@ -360,6 +360,13 @@ static bool is_colo(const char *key)
 	       !strcmp(key, "hidden-disk");
 }
 
+/* What dom0's disks are found by, but is no keyword here. */
+static bool names_disk(const char *key)
+{
+	return !strcmp(key, "LABEL") || !strcmp(key, "PARTLABEL") || !strcmp(key, "PARTUUID") ||
+	       !strcmp(key, "UUID");
+}
+
 static bool on_error(struct disk_reader *r, const char *value)
 {
 	r->disk->pause = !strcmp(value, "pause");
@@ -418,7 +425,10 @@ static bool disk_setting(struct disk_reader *r, const char *key, const char *val
 	else
 		return wrong(r->error,
 			     is_colo(key) ? "COLO (`%.40s') is not supported"
-					  : "there is no keyword `%.40s'",
+			     : names_disk(key)
+				 ? "a target with `=' in it, as `%.40s=...', is written "
+				   "last and with its keyword: target=..."
+				 : "there is no keyword `%.40s'",
 			     key);
 	return true;
 }

@@ -499,6 +499,10 @@ static void test_bad_disks(void **state)
 	wrong_device(
 	    LEAST "disk=['/a,,xvda,limit-requests=0']",
 	    "a.cfg:3: disk: limit-requests: expected a number from 1 to 10000000, found `0'");
+	wrong_device(
+	    LEAST "disk=['PARTLABEL=web,,xvda']",
+	    "a.cfg:3: disk: a target with `=' in it, as `PARTLABEL=...', is written last and "
+	    "with its keyword: target=...");
 	wrong_device(LEAST "disk=['/a,,xvda,x=1']", "a.cfg:3: disk: there is no keyword `x'");
 	wrong_device(LEAST "disk=['/a,,xvda,on-error=x']",
 		     "a.cfg:3: disk: on-error is `pause' or `report', not `x'");
