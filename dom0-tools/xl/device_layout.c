@@ -8,7 +8,7 @@
 #include "xl/writer.h"
 
 /* All back halves are in this domain. */
-#define BACK_DOMAIN 0
+#define BACK_DOMAIN 0u
 
 const char *device_kind_name(enum device_kind kind)
 {
