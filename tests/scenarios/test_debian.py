@@ -53,13 +53,13 @@ def attach_and_detach(dom0, guest):
 
 
 def test_disk(machine, tmp_path):
-    """From dom0's kernel on two vCPUs, then whatever its own disk says, by GRUB, on one. What was written is there."""
+    """From dom0's kernel, then by GRUB whatever its own disk says. What was written is there."""
     image = root_copy(tmp_path)
-    configs = {"debian": config(DIRECT, ["disk0,,xvda"], 2), "grub": config(GRUB, ["disk0,,xvda"], memory=384)}
-    with debian_machine(machine, tmp_path, configs, cpus=2, memory="1G", qemu=drive(image)) as m:
+    configs = {"debian": config(DIRECT, ["disk0,,xvda"], 1), "grub": config(GRUB, ["disk0,,xvda"], memory=384)}
+    with debian_machine(machine, tmp_path, configs, memory="1G", qemu=drive(image)) as m:
         dom0 = Xl(m)
         guest = start(dom0)
-        assert guest.run("nproc; findmnt -n -o SOURCE /").split()[-2:] == ["2", "/dev/xvda"]
+        assert guest.run("findmnt -n -o SOURCE /").split()[-1] == "/dev/xvda"
         work(guest, "direct")
         attach_and_detach(dom0, guest)
         guest.poweroff()
@@ -180,7 +180,7 @@ def test_network(machine, tmp_path):
     wire = ("-netdev", "user,id=wire", "-device", "virtio-net-pci,netdev=wire")
     (tmp_path / "www").mkdir()
     with Server(tmp_path / "www") as server, \
-            debian_machine(machine, tmp_path, configs, cpus=2, memory="1G", qemu=(*drive(image), *wire)) as m:
+            debian_machine(machine, tmp_path, configs, memory="1G", qemu=(*drive(image), *wire)) as m:
         dom0 = Xl(m)
         guest = start(dom0)
         assert re.search(r"inet 10\.0\.2\.\d+/24", guest.run("ip -4 addr show dev eth0"))
