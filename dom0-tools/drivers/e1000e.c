@@ -409,6 +409,7 @@ static void tx_add(struct card *card, struct net_packet *packet)
 	uint32_t command = TX_DATA | TX_EXTENDED | TX_CRC | TX_DELAYED, options = 0, skip = 0;
 	struct net_headers headers;
 
+	/* A packet that is to be cut lacks its checksum, too. */
 	if (packet->checksum == NET_CHECKSUM_PARTIAL) {
 		struct tx_descriptor context;
 
@@ -416,13 +417,13 @@ static void tx_add(struct card *card, struct net_packet *packet)
 		context = context_of(packet, &headers);
 		tx_put_context(card, &context);
 		options = TX_SUM;
-	}
-	if (packet->gso != NET_GSO_NONE) {
-		command |= TX_CUT;
-		if (packet->gso == NET_GSO_TCPV4)
-			options |= TX_SUM_IP;
-		tx_put_headers(card, packet, &headers, command, options);
-		skip = headers.data;
+		if (packet->gso != NET_GSO_NONE) {
+			command |= TX_CUT;
+			if (packet->gso == NET_GSO_TCPV4)
+				options |= TX_SUM_IP;
+			tx_put_headers(card, packet, &headers, command, options);
+			skip = headers.data;
+		}
 	}
 	for (unsigned int i = 0; i < packet->count; i++) {
 		const struct net_segment *segment = &packet->segments[i];

@@ -107,7 +107,7 @@ long network_create_bridge(const char *name, const char *uplink, bool antispoof,
 	mutex_lock(&lock);
 	error = bridge_create(name, &bridge);
 	if (!error) {
-		strcpy(bridge->uplink, uplink);
+		memcpy(bridge->uplink, uplink, strlen(uplink) + 1);
 		bridge->antispoof = antispoof;
 		bridge->storm = storm;
 		error = connect_bridge(bridge);
@@ -178,7 +178,7 @@ long network_set_uplink(const char *name, const char *uplink)
 	if (bridge)
 		error = check_uplinks(bridge, uplink);
 	if (!error) {
-		strcpy(bridge->uplink, uplink);
+		memcpy(bridge->uplink, uplink, strlen(uplink) + 1);
 		error = connect_bridge(bridge);
 	}
 	mutex_unlock(&lock);
@@ -251,7 +251,7 @@ static void read_line(char *text, unsigned int number)
 	word = strtok_r(text, " \t\r", &rest);
 	if (!word)
 		return;
-	strcpy(line.name, word);
+	memcpy(line.name, word, strlen(word) + 1);
 	while ((word = strtok_r(NULL, " \t\r", &rest)) != NULL) {
 		shown = strdup(word);
 		if (!parse_word(&line, word)) {

@@ -104,7 +104,6 @@ static bool parse_ipv6(const char *text, size_t length, uint8_t bytes[16])
 		if (at <= 12 && memchr(text, ':', (size_t)(end - text)) == NULL &&
 		    parse_ipv4(text, (size_t)(end - text), bytes + at)) {
 			at += 4;
-			text = end;
 			break;
 		}
 		for (; text < end && hex_digit(*text) >= 0 && digits < 5; text++, digits++)
