@@ -9,9 +9,9 @@
 
 #include "lib/types.h"
 #include "lib/list.h"
-#include "lib/range_set.h"
 #include "lib/spinlock.h"
 #include "cpu/grace.h"
+#include "mm/range_set.h"
 #include "time/timer.h"
 #include <public/xen.h>
 #include <public/vcpu.h>

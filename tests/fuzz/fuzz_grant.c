@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/grant/entry.c hypervisor/grant/table.c hypervisor/grant/map.c hypervisor/grant/copy.c hypervisor/grant/transfer.c hypervisor/grant/op.c hypervisor/mm/page_type.c hypervisor/mm/alloc.c hypervisor/mm/frame.c hypervisor/mm/mmu.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c hypervisor/mm/relinquish.c hypervisor/lib/range_set.c
+// sources: hypervisor/grant/entry.c hypervisor/grant/table.c hypervisor/grant/map.c hypervisor/grant/copy.c hypervisor/grant/transfer.c hypervisor/grant/op.c hypervisor/mm/page_type.c hypervisor/mm/alloc.c hypervisor/mm/frame.c hypervisor/mm/mmu.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c hypervisor/mm/relinquish.c hypervisor/mm/range_set.c
 // runs: 1000
 /* What two domains do with each other's grants, chosen by the input, against the model (grant_model.h). */
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/mm/alloc.c hypervisor/mm/page_type.c hypervisor/mm/frame.c hypervisor/mm/mmu.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c hypervisor/lib/range_set.c
+// sources: hypervisor/mm/alloc.c hypervisor/mm/page_type.c hypervisor/mm/frame.c hypervisor/mm/mmu.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c hypervisor/mm/range_set.c
 // flags: -DCLEAN_RESERVE=160 -DCLEAN_FROM_ORDER=5
 /* The frame allocator and kzalloc, against a map of who has what. */
 #include "unit.h"

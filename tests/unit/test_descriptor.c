@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/mm/descriptor.c hypervisor/mm/page_type.c hypervisor/mm/alloc.c hypervisor/mm/frame.c hypervisor/mm/audit.c hypervisor/mm/mmu.c hypervisor/mm/memory_op.c hypervisor/lib/range_set.c
+// sources: hypervisor/mm/descriptor.c hypervisor/mm/page_type.c hypervisor/mm/alloc.c hypervisor/mm/frame.c hypervisor/mm/audit.c hypervisor/mm/mmu.c hypervisor/mm/memory_op.c hypervisor/mm/range_set.c
 /* Descriptor tables: which descriptors, which frames, and what holds them. */
 #include "unit.h"
 #include "fake_mm.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/domain/domain.c hypervisor/lib/spinlock.c hypervisor/lib/range_set.c
+// sources: hypervisor/domain/domain.c hypervisor/lib/spinlock.c hypervisor/mm/range_set.c
 /*
  * Who is who among domains: numbers, references, the order of the list; pausing and shutting down. What domains are
  * made of is played by this file, and so is the grace period: it is over when a test says so.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/grant/entry.c hypervisor/grant/table.c hypervisor/grant/map.c hypervisor/grant/copy.c hypervisor/grant/transfer.c hypervisor/grant/op.c hypervisor/mm/page_type.c hypervisor/mm/alloc.c hypervisor/mm/frame.c hypervisor/mm/mmu.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c hypervisor/mm/relinquish.c hypervisor/lib/range_set.c
+// sources: hypervisor/grant/entry.c hypervisor/grant/table.c hypervisor/grant/map.c hypervisor/grant/copy.c hypervisor/grant/transfer.c hypervisor/grant/op.c hypervisor/mm/page_type.c hypervisor/mm/alloc.c hypervisor/mm/frame.c hypervisor/mm/mmu.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c hypervisor/mm/relinquish.c hypervisor/mm/range_set.c
 /*
  * Grants between two domains, A (side 0) and B: single rules by name, then random lives of both against the model
  * (grant_model.h). What a domain can see of it alone is tested by the guest tests/guests/grants.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/irq/pirq.c hypervisor/irq/msi.c hypervisor/irq/pci.c hypervisor/lib/spinlock.c hypervisor/lib/range_set.c
+// sources: hypervisor/irq/pirq.c hypervisor/irq/msi.c hypervisor/irq/pci.c hypervisor/lib/spinlock.c hypervisor/mm/range_set.c
 // flags: -fno-sanitize=object-size
 /*
  * Interrupts of devices on a machine of two CPUs: an IO-APIC of 24 lines, a device with MSI and MSI-X, one with

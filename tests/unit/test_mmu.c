@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/mm/mmu.c hypervisor/mm/page_type.c hypervisor/mm/alloc.c hypervisor/mm/frame.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c hypervisor/mm/emulate_pte.c hypervisor/mm/audit.c hypervisor/mm/relinquish.c hypervisor/lib/range_set.c
+// sources: hypervisor/mm/mmu.c hypervisor/mm/page_type.c hypervisor/mm/alloc.c hypervisor/mm/frame.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c hypervisor/mm/emulate_pte.c hypervisor/mm/audit.c hypervisor/mm/relinquish.c hypervisor/mm/range_set.c
 // flags: -DMM_BUDGET=700 -DFRAMES_PER_CALL=200
 /* The hypercalls about memory: arguments good and bad, lists, preemption; emulated writes. */
 #include "unit.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/mm/page_type.c hypervisor/mm/alloc.c hypervisor/mm/frame.c hypervisor/mm/mmu.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c hypervisor/mm/relinquish.c hypervisor/mm/audit.c hypervisor/lib/range_set.c
+// sources: hypervisor/mm/page_type.c hypervisor/mm/alloc.c hypervisor/mm/frame.c hypervisor/mm/mmu.c hypervisor/mm/memory_op.c hypervisor/mm/descriptor.c hypervisor/mm/relinquish.c hypervisor/mm/audit.c hypervisor/mm/range_set.c
 // flags: -DMM_BUDGET=700 -DFRAMES_PER_CALL=200
 /* Page types: single rules by name, then random lives of a guest against the model (mm_model.h). */
 #include "unit.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/lib/range_set.c
+// sources: hypervisor/mm/range_set.c
 /* Sets of ranges, against a bit for each number. */
 #include "unit.h"
 #include "lib/errno.h"
-#include "lib/range_set.h"
+#include "mm/range_set.h"
 #include "mm/mm.h"
 
 #define NUMBERS 400

@@ -3,8 +3,8 @@
  * A set of numbers as disjoint ranges, of which there can be so many: what of the machine a domain may use. Zeroed it is
  * empty. The lock is a leaf but for the allocator's. Who frees it is the last to use it.
  */
-#ifndef LIB_RANGE_SET_H
-#define LIB_RANGE_SET_H
+#ifndef MM_RANGE_SET_H
+#define MM_RANGE_SET_H
 
 #include "lib/types.h"
 #include "lib/spinlock.h"

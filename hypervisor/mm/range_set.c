@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "lib/range_set.h"
+#include "mm/range_set.h"
 #include "lib/errno.h"
 #include "lib/lib.h"
 #include "mm/mm.h"
