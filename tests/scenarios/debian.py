@@ -72,6 +72,6 @@ class Debian(Guest):
     def poweroff(self):
         """Shut down as a person does, and wait until the domain is gone."""
         self.start("poweroff")
-        self.machine.expect(r"reboot: Power down", timeout=120)
+        self.machine.expect(r"reboot: (Power down|System halted)", timeout=120)
         self.dom0.leave()
         self.dom0.wait_for("gone", lambda domains: self.name not in domains)
