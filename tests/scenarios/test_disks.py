@@ -139,7 +139,7 @@ def test_timeout(machine, tmp_path):
 def test_lines_by_acpi(machine, tmp_path, chipset, lines):
     """A dom0 with ACPICA (make ACPI=1) asks ACPI's methods where lines lead: also of a device behind bridges."""
     images = [disk_image.make(tmp_path / f"{n}.img", 2, n) for n in range(2)]
-    bridges = {"q35": ["-device", "pcie-root-port,id=port,chassis=1", "-device", "pcie-pci-bridge,id=behind,bus=port"],
+    bridges = {"q35": ["-device", "pcie-root-port,id=above,chassis=1", "-device", "pcie-pci-bridge,id=behind,bus=above"],
                "pc": ["-device", "pci-bridge,id=behind,chassis_nr=1"]}[chipset]
     devices = virtio(images[0], device=",vectors=0") + bridges + virtio(images[1], "two", device=",vectors=0,bus=behind,addr=3")
     with machine("dom0_mem=32M", [(os.path.join(BUILD, "acpi/dom0"), "")], qemu=devices, chipset=chipset) as m:
