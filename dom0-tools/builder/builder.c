@@ -244,6 +244,21 @@ static void copy(struct build *b, const char *step, uint8_t *to, const uint8_t *
 	}
 }
 
+/* From where it lies straight to the domain's memory: dom0 needs none for it. */
+static long read_ramdisk(struct build *b)
+{
+	const struct builder_request *r = b->request;
+	uint8_t *to = page(b, b->layout.ramdisk_pfn);
+	long error = 0;
+
+	for (size_t at = 0, piece; !error && at < r->ramdisk_size; at += piece) {
+		piece = r->ramdisk_size - at < PIECE ? r->ramdisk_size - at : PIECE;
+		tell(b, "copying the ramdisk", at, r->ramdisk_size);
+		error = r->read_ramdisk(r->ramdisk, to + at, piece);
+	}
+	return error ? refused(b, error, "the ramdisk cannot be read") : 0;
+}
+
 /* New memory holds zeros. */
 static void copy_segment(void *context, uint64_t offset, const void *src, size_t filesz,
 			 size_t memsz)
@@ -287,9 +302,9 @@ static long fill_memory(struct build *b, uint64_t shared_info_mfn)
 	if (!b->window)
 		return refused(b, error, "the domain's memory cannot be mapped");
 	elf_load(&b->elf, copy_segment, b);
-	if (l->ramdisk_size)
-		copy(b, "copying the ramdisk", page(b, l->ramdisk_pfn), b->request->ramdisk,
-		     l->ramdisk_size);
+	error = read_ramdisk(b);
+	if (error)
+		return error;
 	write_p2m(b);
 	layout_build_tables(l, &memory);
 	write_start_info(b, shared_info_mfn);

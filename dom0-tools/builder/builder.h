@@ -15,8 +15,10 @@ struct builder_request {
 	domid_t domid;	    /* created, with its vCPUs and memory limit set, still without memory */
 	const void *kernel; /* ELF, or packed: gzip, bzImage */
 	size_t kernel_size;
-	const void *ramdisk; /* NULL: none */
-	size_t ramdisk_size;
+	size_t ramdisk_size; /* 0: none */
+	/* Called for all of it, from its start on: `size` more bytes of the ramdisk, at any address. 0 or a negative errno. */
+	long (*read_ramdisk)(void *ramdisk, void *to, size_t size);
+	void *ramdisk;
 	const char *command_line;
 	uint64_t pages;	    /* of memory now */
 	uint64_t max_pages; /* for its memory map; at least pages */

@@ -167,11 +167,11 @@ long files_make_directory(const char *path)
 #define OPEN_FILES 32
 
 static struct {
-	bool used;
 	struct file_system *fs;
 	struct file file;
 	uint64_t offset;
 	int flags;
+	bool used;
 } opened[OPEN_FILES];
 static struct mutex
     lock; /* of `opened`; two threads that use one file see it as a whole each time */

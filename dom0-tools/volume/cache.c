@@ -48,16 +48,47 @@ static void forget(struct cache *cache, struct buffer *buffer)
 	list_remove(buffer);
 	cache->count--;
 	cache->dirty_count -= buffer->dirty;
-	page_free(buffer->data);
-	free(buffer);
+	buffer->next = cache->spare;
+	cache->spare = buffer;
 }
 
-void cache_clear(struct cache *cache)
+static void free_spare(struct cache *cache)
 {
-	while (cache->dirty.next != &cache->dirty)
-		forget(cache, cache->dirty.next);
-	while (cache->clean.next != &cache->clean)
-		forget(cache, cache->clean.next);
+	struct buffer *buffer;
+
+	while ((buffer = cache->spare) != NULL) {
+		cache->spare = buffer->next;
+		page_free(buffer->data);
+		free(buffer);
+	}
+}
+
+static struct buffer *take_spare(struct cache *cache)
+{
+	struct buffer *buffer = cache->spare;
+
+	if (buffer) {
+		cache->spare = buffer->next;
+		return buffer;
+	}
+	buffer = calloc(1, sizeof(*buffer));
+	if (buffer && !(buffer->data = page_alloc())) {
+		free(buffer);
+		buffer = NULL;
+	}
+	return buffer;
+}
+
+/* The longest unused go until there are no more than `most`, if so many are clean. */
+static void trim(struct cache *cache, unsigned int most)
+{
+	struct buffer *next;
+
+	for (struct buffer *b = cache->clean.next; b != &cache->clean && cache->count > most;
+	     b = next) {
+		next = b->next;
+		forget(cache, b);
+	}
 }
 
 static struct buffer *find(struct cache *cache, uint64_t block)
@@ -73,17 +104,12 @@ static struct buffer *add(struct cache *cache, uint64_t block)
 {
 	struct buffer *buffer;
 
-	while (cache->count >= cache->limit && cache->clean.next != &cache->clean)
-		forget(cache, cache->clean.next);
-	buffer = calloc(1, sizeof(*buffer));
+	trim(cache, cache->limit - 1);
+	buffer = take_spare(cache);
 	if (!buffer)
 		return NULL;
-	buffer->data = page_alloc();
-	if (!buffer->data) {
-		free(buffer);
-		return NULL;
-	}
 	buffer->block = block;
+	buffer->dirty = false;
 	buffer->chain = *slot(cache, block);
 	*slot(cache, block) = buffer;
 	list_add(&cache->clean, buffer);
@@ -180,7 +206,7 @@ long cache_write(struct cache *cache, uint64_t offset, const void *data, uint64_
 	return 0;
 }
 
-void cache_clean(struct cache *cache)
+static void move_to_clean(struct cache *cache)
 {
 	struct buffer *buffer;
 
@@ -190,6 +216,18 @@ void cache_clean(struct cache *cache)
 		buffer->dirty = false;
 	}
 	cache->dirty_count = 0;
-	while (cache->count > cache->limit && cache->clean.next != &cache->clean)
-		forget(cache, cache->clean.next);
+}
+
+void cache_clean(struct cache *cache)
+{
+	move_to_clean(cache);
+	trim(cache, cache->limit);
+	free_spare(cache);
+}
+
+void cache_clear(struct cache *cache)
+{
+	move_to_clean(cache);
+	trim(cache, 0);
+	free_spare(cache);
 }

@@ -30,6 +30,7 @@ struct cache {
 	/* Of cache.c. Both lists are circular, the longest unused or the first made dirty first. */
 	struct buffer clean, dirty;
 	unsigned int count, dirty_count;
+	struct buffer *spare; /* in neither list */
 	struct buffer *hash[CACHE_HASH];
 };
 

@@ -2,6 +2,7 @@
 /* Files that are open, their blocks and their contents. */
 #include "volume/internal.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -586,8 +587,7 @@ long volume_allocate(struct volume_file *file, uint64_t offset, uint64_t size,
 
 static void note_key(const char *name, char key[64])
 {
-	strcpy(key, "user.");
-	strncat(key, name, 50);
+	snprintf(key, 64, "user.%s", name);
 }
 
 static errcode_t open_notes(struct volume *volume, ext2_ino_t node,

@@ -183,7 +183,7 @@ static void hold_back(struct volume *volume, uint64_t block, uint64_t count)
 		last->count += count;
 		return;
 	}
-	if (volume->freed_count == volume->freed_room) {
+	if (!volume->freed || volume->freed_count == volume->freed_room) {
 		unsigned int room = volume->freed_room ? 2 * volume->freed_room : 64;
 
 		more = realloc(volume->freed, room * sizeof(*more));

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """dom0's volume: made, filled, used by guests, read by Linux's tools, and whole after power cuts."""
+import hashlib
 import json
 import random
 import subprocess
 
 import pytest
 
+import linux
 from test_block import Guest, fnv
+from test_xl_linux import Guest as LinuxGuest
 from xl import Xl, xl_machine
 
 CFG = 'name = "v"\nkernel = "/volume/boot/example"\nmemory = 16\ndisk = ["/volume/images/{image},raw,xvda,w"]\n'
@@ -127,3 +130,44 @@ def test_power_cuts(machine, tmp_path, rounds):
             assert len(found) == 1 and found <= bytes_, f"round {n}, sector {sector}: {found}, not {bytes_}"
             # What a cut left is what there is from now on.
             expected[sector] = found
+
+
+def test_linux_on_a_volume(machine, tmp_path):
+    """A volume that a Linux machine made and filled: Debian's kernel boots from it, with an overlay over an image that stays as it
+    is; what it writes is in the copy of both that dom0 makes."""
+    tree = tmp_path / "tree"
+    for folder in ("boot", "xl", "images"):
+        (tree / folder).mkdir(parents=True)
+    (tree / "boot/vmlinuz").write_bytes(open(linux.kernel(), "rb").read())
+    linux.make_initrd(str(tree / "boot/initrd"), ["crc32c_generic", "xen_blkfront", "ext4"])
+    (tree / "xl/linux.cfg").write_text(
+        'name = "linux"\nkernel = "/volume/boot/vmlinuz"\nramdisk = "/volume/boot/initrd"\nextra = "console=hvc0"\n'
+        'memory = 256\nvcpus = 2\ndisk = ["/volume/images/work,raw,xvda,w"]\n')
+    base = blank(tree / "images/base", 32)
+    subprocess.run(["/sbin/mke2fs", "-q", "-F", "-t", "ext4", base], check=True)
+    before = base.read_bytes()
+    disk = blank(tmp_path / "disk.img", 192)
+    subprocess.run(["/sbin/mke2fs", "-q", "-F", "-t", "ext4", "-L", "cerne", "-d", tree, disk], check=True)
+    with xl_machine(machine, tmp_path, qemu=drive(disk), cpus=2, memory="1G", cmdline="dom0_mem=64M") as m:
+        dom0 = Xl(m)
+        assert "Volume: disk0" in m.output()
+        assert "goes on where base is now" in dom0.run("image snapshot base work")[0]
+        dom0.xl("create -q linux")
+        guest = LinuxGuest(dom0, "linux")
+        guest.run("mkdir /m; mount -t ext4 /dev/xvda /m; dd if=/dev/urandom of=/m/file bs=64k count=128 2>/dev/null")
+        wanted = guest.run("md5sum </m/file").split()[0]
+        guest.run("umount /m; mount -t ext4 -o ro /dev/xvda /m")
+        assert guest.run("md5sum </m/file").split()[0] == wanted
+        guest.run("umount /m")
+        assert not linux.BAD.findall(guest.run("dmesg"))
+        dom0.xl("destroy linux")
+        dom0.wait_for("gone", lambda domains: list(domains) == ["Domain-0"])
+        assert dom0.run("image export work flat") == []
+        dom0.run("volume unmount")
+        dom0.poweroff()
+    assert_clean(disk)
+    assert contents(disk, "/images/base") == before
+    flat = tmp_path / "flat"
+    flat.write_bytes(contents(disk, "/images/flat"))
+    assert_clean(flat)
+    assert hashlib.md5(contents(flat, "/file")).hexdigest() == wanted
