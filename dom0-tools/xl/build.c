@@ -56,23 +56,24 @@ static void tell(void *context, const char *step, uint64_t done, uint64_t all)
 	progress_step(context, step, done, all);
 }
 
-static bool build(struct builder_request *request, const struct domain_config *config,
+static bool build(const struct builder_request *prepared, const struct domain_config *config,
 		  bool progress, struct domain_channels *channels, struct report *report)
 {
+	struct builder_request request = *prepared;
 	struct builder_result result;
 	struct progress shown;
 	char problem[200], what[32];
 	long error;
 
 	if (progress) {
-		printf("Building domain %u from %s\n", request->domid, config->kernel);
+		printf("Building domain %u from %s\n", request.domid, config->kernel);
 		fflush(stdout);
 	}
-	snprintf(what, sizeof(what), "Domain %u", request->domid);
+	snprintf(what, sizeof(what), "Domain %u", request.domid);
 	progress_begin(&shown, progress && isatty(STDOUT_FILENO) ? stdout : NULL, what);
-	request->progress = tell;
-	request->context = &shown;
-	error = builder_build(request, &result, problem, sizeof(problem));
+	request.progress = tell;
+	request.context = &shown;
+	error = builder_build(&request, &result, problem, sizeof(problem));
 	progress_end(&shown);
 	if (error) {
 		report_error(report, NULL, 0, "%s: %s", config->kernel, problem);
