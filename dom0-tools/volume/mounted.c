@@ -273,8 +273,14 @@ static struct block_device *find_device(int argc, char **argv, const char **name
 		disk = disk_find(*name, problem);
 		return disk ? disk->device : NULL;
 	}
-	for (size_t i = 0; !disk && i < sizeof(places) / sizeof(places[0]); i++)
+	for (size_t i = 0; !disk && i < sizeof(places) / sizeof(places[0]); i++) {
 		disk = disk_find(places[i], problem);
+		/* Which one is meant is for a person to say: a guest can give its own disk any label. */
+		if (!disk && strstr(*problem, "more than one")) {
+			*name = places[i];
+			break;
+		}
+	}
 	return disk ? disk->device : NULL;
 }
 
