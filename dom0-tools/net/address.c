@@ -47,7 +47,8 @@ static long make_interface(const char *name)
 	if (!port)
 		return -ENOMEM;
 	internet_start();
-	error = internet_add(&interface, port);
+	/* The buffers are those of cards and of guests' rings. */
+	error = internet_add(&interface, port, false);
 	if (!error)
 		snprintf(bridge, sizeof(bridge), "%s", name);
 	return error;

@@ -27,7 +27,9 @@ static struct vif *vif_of(struct xenbus_back *xenbus)
 
 static struct xenbus_back *create(void)
 {
-	return calloc(1, sizeof(struct vif));
+	struct vif *vif = calloc(1, sizeof(*vif));
+
+	return (struct xenbus_back *)vif;
 }
 
 static void destroy(struct xenbus_back *xenbus)

@@ -27,6 +27,7 @@
 #define WRITE_MS      30000
 #define IDLE_SECONDS  600
 #define LOOK_MS	      500
+#define STOP_MS	      3000
 #define OUTPUT_BUFFER 1024
 
 struct session {
@@ -208,16 +209,20 @@ static void listen_for(void *unused)
 
 /* On and off; the lock is held. */
 
-static void stop(void)
+/* False: a visitor's command still runs; he is let go when it ends, and till then nothing is switched on. */
+static bool stop(void)
 {
-	bool masked = events_save();
+	uint64_t end = after_ms(STOP_MS);
+	bool masked = events_save(), in_time = true, stopped;
 
 	remote.stopping = true;
-	while (remote.running)
-		wait_on(&remote.ended, 0);
-	remote.stopping = false;
 	remote.port = 0;
+	while (remote.running && in_time)
+		in_time = wait_on(&remote.ended, end);
+	stopped = !remote.running;
+	remote.stopping = !stopped;
 	events_restore(masked);
+	return stopped;
 }
 
 static const char *start(const uint8_t *key, size_t length, unsigned int port)
@@ -240,6 +245,8 @@ static const char *start(const uint8_t *key, size_t length, unsigned int port)
 	remote.port = port;
 	return NULL;
 }
+
+#define STILL_RUNS "it is off, but a visitor's command still runs"
 
 /* Words */
 
@@ -265,6 +272,7 @@ static const char *switch_on(const char *key_text, size_t digits, const char *po
 	const char *why;
 	char *end;
 	size_t length = parse_key(key_text, digits, key);
+	bool running;
 
 	if (!length)
 		return "a key is 32 to 128 hexadecimal digits, such as `openssl rand -hex 32` prints";
@@ -275,10 +283,11 @@ static const char *switch_on(const char *key_text, size_t digits, const char *po
 	}
 	if (!netif_default)
 		return "dom0 has no address yet; see `ip`";
+	running = shell_let_others();
 	mutex_lock(&remote.lock);
-	stop();
-	why = start(key, length, (unsigned int)port);
+	why = stop() ? start(key, length, (unsigned int)port) : STILL_RUNS;
 	mutex_unlock(&remote.lock);
+	shell_go_on(running);
 	memset(key, 0, sizeof(key));
 	return why;
 }
@@ -319,6 +328,19 @@ static void show(void)
 	       remote.accepted, remote.refused, remote.failed);
 }
 
+static int switch_off(void)
+{
+	bool running = shell_let_others(), stopped;
+
+	mutex_lock(&remote.lock);
+	stopped = stop();
+	mutex_unlock(&remote.lock);
+	shell_go_on(running);
+	if (!stopped)
+		printf("remote: " STILL_RUNS "\n");
+	return stopped ? 0 : 1;
+}
+
 int run_remote(int argc, char **argv)
 {
 	const char *why;
@@ -331,12 +353,8 @@ int run_remote(int argc, char **argv)
 		printf("remote: only the console switches it on and off\n");
 		return 1;
 	}
-	if (argc == 2 && !strcmp(argv[1], "off")) {
-		mutex_lock(&remote.lock);
-		stop();
-		mutex_unlock(&remote.lock);
-		return 0;
-	}
+	if (argc == 2 && !strcmp(argv[1], "off"))
+		return switch_off();
 	if (argc < 3 || strcmp(argv[1], "on") != 0) {
 		printf("usage: remote [on KEY [PORT] | off]\n");
 		return 2;

@@ -90,13 +90,14 @@ static struct pbuf *as_it_lies(struct net_packet *packet)
 	return p;
 }
 
-static struct pbuf *buffer_of(struct net_packet *packet)
+static struct pbuf *buffer_of(struct internet_interface *interface, struct net_packet *packet)
 {
 	struct pbuf *p = NULL;
 
 	if (packet->length > UINT16_MAX)
 		goto out;
-	p = as_it_lies(packet);
+	if (interface->lend)
+		p = as_it_lies(packet);
 	if (p)
 		return p;
 	p = pbuf_alloc(PBUF_RAW, (u16_t)packet->length, PBUF_RAM);
@@ -160,7 +161,7 @@ static void input(void *data)
 	while ((packet = take_queued(interface)) != NULL) {
 		u16_t checks = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
 		bool complete = packet->checksum == NET_CHECKSUM_COMPLETE;
-		struct pbuf *p = buffer_of(packet);
+		struct pbuf *p = buffer_of(interface, packet);
 
 		if (!p) {
 			interface->dropped++;
@@ -411,10 +412,11 @@ void internet_configure(struct internet_interface *interface, const struct inter
 	UNLOCK_TCPIP_CORE();
 }
 
-long internet_add(struct internet_interface *interface, struct net_port *port)
+long internet_add(struct internet_interface *interface, struct net_port *port, bool lend)
 {
 	memset(interface, 0, sizeof(*interface));
 	interface->port = port;
+	interface->lend = lend;
 	interface->pool = net_pool_create(POOL_PACKETS, POOL_PAGES);
 	if (!interface->pool)
 		return -XEN_ENOMEM;

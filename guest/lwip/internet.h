@@ -26,6 +26,7 @@ struct internet_config {
 
 struct internet_interface {
 	struct net_port *port;
+	bool lend;
 	struct netif netif;
 	struct net_pool *pool; /* for what is sent, and for copies of what was received */
 	struct net_packet *queue[INTERNET_QUEUE];
@@ -42,9 +43,10 @@ void internet_start(void);
 
 /*
  * Make the port an interface, the default one if it is the first, without an address. It is up when the port's link is. The
- * structure lasts for ever. 0, or -XEN_ENOMEM.
+ * structure lasts for ever. lend: programs may keep what was received for as long as they like, in the driver's buffers,
+ * since those are for us alone; else they get copies. 0, or -XEN_ENOMEM.
  */
-long internet_add(struct internet_interface *interface, struct net_port *port);
+long internet_add(struct internet_interface *interface, struct net_port *port, bool lend);
 
 /*
  * Give it an address, in place of the one that it has; with dhcp it asks for one, now and whenever the link comes. NULL: it

@@ -93,7 +93,7 @@ static void start_network(void)
 		IP4_ADDR(&config.mask, 255, 255, 255, 0);
 	argument("gw=", &config.gateway);
 	internet_start();
-	error = internet_add(&interface, &front.port);
+	error = internet_add(&interface, &front.port, true);
 	if (error)
 		panic("web: no memory for the network, error %ld", error);
 	internet_configure(&interface, &config);

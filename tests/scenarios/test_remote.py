@@ -125,7 +125,13 @@ def test_remote(machine, tmp_path):
         remote.child.stdin.write(b"exit\n")
         remote.child.stdin.flush()
         assert remote.ends() == 0
-        dom0.run("remote off")
+        other.child.stdin.write(b"sleep 8\n")
+        other.child.stdin.flush()
+        # His command is waited for, in turns: the console stays usable.
+        assert "still runs" in dom0.run("remote off")[0]
+        assert "still runs" in dom0.run(f"remote on {KEY}")[0]
+        while dom0.run("remote off"):
+            pass
         other.ends()
         assert dom0.run("remote")[0] == "off"
         dom0.xl("destroy web")
