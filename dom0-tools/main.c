@@ -6,6 +6,7 @@
 #include "console/console.h"
 #include "drivers/drivers.h"
 #include "files/files.h"
+#include "nbd/source.h"
 #include "net/address.h"
 #include "net/network.h"
 #include "net/vif.h"
@@ -47,6 +48,7 @@ static void start_services(void)
 	if (error)
 		printf("Guests have no networks: %s\n", strerror((int)-error));
 	memory_sources_add();
+	nbd_sources_add();
 	disk_sources_add();
 	error = block_service_start(store_connect());
 	if (error)

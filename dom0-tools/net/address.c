@@ -158,6 +158,19 @@ static void show(void)
 	       (unsigned long long)interface.dropped);
 }
 
+bool address_is_up(void)
+{
+	bool up;
+
+	if (!bridge[0])
+		return false;
+	LOCK_TCPIP_CORE();
+	up = netif_is_up(&interface.netif) && netif_is_link_up(&interface.netif) &&
+	     !ip4_addr_isany(netif_ip4_addr(&interface.netif));
+	UNLOCK_TCPIP_CORE();
+	return up;
+}
+
 static int turn_off(void)
 {
 	mutex_lock(&lock);

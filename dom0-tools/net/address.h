@@ -26,6 +26,9 @@ bool address_parse(const char *text, struct address_config *config, char *error,
 /* Begin as arguments (argv of main) or file say. What is wrong is printed. */
 void address_start(int argc, char **argv);
 
+/* Has it one now? */
+bool address_is_up(void);
+
 /* Commands. */
 int run_ip(int argc, char **argv);
 int run_ping(int argc, char **argv);

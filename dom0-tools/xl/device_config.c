@@ -460,6 +460,12 @@ static bool disk_position(struct disk_reader *r, const char *value)
 	return wrong(r->error, "`%.40s' is one value too many", value);
 }
 
+/* nbd://HOST..., which is no prefix but a whole target. */
+static bool is_network_disk(const char *text)
+{
+	return !strncmp(text, "nbd://", 6);
+}
+
 /* The prefixes of old: formats and scripts that they stand for, and some without a meaning any more. */
 static const char *strip_prefixes(struct disk_reader *r, const char *target)
 {
@@ -469,7 +475,7 @@ static const char *strip_prefixes(struct disk_reader *r, const char *target)
 					      "ioemu",	 "file", "phy"};
 	const char *colon;
 
-	while ((colon = strchr(target, ':')) != NULL) {
+	while (!is_network_disk(target) && (colon = strchr(target, ':')) != NULL) {
 		size_t length = (size_t)(colon - target);
 		bool found = false;
 
@@ -503,7 +509,7 @@ static bool old_syntax(const char *text)
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		if (!strncmp(text, prefixes[i], strlen(prefixes[i])))
-			return true;
+			return !is_network_disk(text);
 	return false;
 }
 

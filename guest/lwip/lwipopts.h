@@ -36,6 +36,8 @@
 #define MEMP_NUM_FRAG_PBUF	 32
 #define MEMP_NUM_NETBUF		 16
 #define MEMP_NUM_NETCONN	 24
+/* Its own, and one of network disks. */
+#define MEMP_NUM_SYS_TIMEOUT	 (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 1)
 #define MEMP_NUM_TCPIP_MSG_API	 16
 #define MEMP_NUM_TCPIP_MSG_INPKT 16
 /* What is received stays in the driver's buffers (netif.c); the pool is for what lwIP makes itself. */
