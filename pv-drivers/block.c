@@ -308,6 +308,8 @@ static long submit_and_wait(struct block_device *device, struct block_request *r
 	bool masked;
 
 	request->done = wake;
+	/* It is done with the request before we return. */
+	/* cppcheck-suppress autoVariables */
 	request->owner = &wait;
 	masked = events_save();
 	block_submit(device, request);

@@ -422,7 +422,6 @@ static void run(void *argument)
 		xenbus_service_turn(service);
 	}
 	masked = events_save();
-	masked = events_save();
 	service->ended = true;
 	wake_all(&service->wait);
 	events_restore(masked);

@@ -162,8 +162,8 @@ static int run_list(int argc, char **argv)
 	bool json = argc > 0 && !strcmp(argv[0], "--json");
 	struct rows rows;
 
-	if (argc > json) {
-		printf("block list: there is no option '%s'\n", argv[json]);
+	if (argc > (json ? 1 : 0)) {
+		printf("block list: there is no option '%s'\n", argv[json ? 1 : 0]);
 		return 1;
 	}
 	if (!read_rows(&rows))

@@ -62,8 +62,13 @@ $(BUILD)/tests/bench/block-init: tests/bench/block-init.c tests/bench/mark.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -Wno-unused-parameter -static $< -o $@
 
+# For the real Xen: its tools, and the libraries that they are linked with.
+bench-block-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 busybox-static xen-hypervisor-4.17-amd64 xen-utils-4.17 \
+	xenstore-utils libxenmisc4.17 libxenstore4 libxencall1 libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxentoollog1 \
+	libxentoolcore1 libxendevicemodel1 libxenhypfs1 libyajl2 libuuid1 zlib1g liblzma5 libzstd1 libgcc-s1 libc6)
+
 .PHONY: bench-block
-bench-block: $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/tests/bench/count.so $(BUILD)/tests/bench/block-init $(THIRD_PARTY)/debian/linux-image-amd64 ## a Linux guest's disk: instructions of the whole machine
+bench-block: $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/tests/bench/count.so $(BUILD)/tests/bench/block-init $(bench-block-files) ## a Linux guest's disk, here and on the real Xen: instructions of the whole machine
 	@BUILD='$(BUILD)' THIRD_PARTY='$(THIRD_PARTY)' $(PYTHON) tests/bench/bench-block
 
 # The store on the host: instructions of each request.

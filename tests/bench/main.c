@@ -15,6 +15,7 @@
 #include <guest/trap.h>
 #include <guest/user.h>
 #include <public/callback.h>
+#include <public/grant_table.h>
 #include <public/memory.h>
 #include <public/physdev.h>
 #include <public/sched.h>
@@ -359,6 +360,63 @@ static void console(void)
 	MEASURE("console_io-64", 5, hypercall_console_io(CONSOLEIO_write, 64, text), );
 }
 
+static void copy_page(void *to, const void *from)
+{
+	unsigned long words = PAGE_SIZE / 8;
+
+	__asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
+
+#define GRANTS 16
+
+static void map_grants(struct gnttab_map_grant_ref *maps, uint32_t flags, const char *area)
+{
+	for (unsigned int i = 0; i < GRANTS; i++)
+		maps[i] = (struct gnttab_map_grant_ref){
+		    .host_addr = (uint64_t)area + i * PAGE_SIZE, .flags = flags, .ref = 8 + i};
+	check(hypercall_grant_table_op(GNTTABOP_map_grant_ref, maps, GRANTS), "map");
+}
+
+static void unmap_grants(const struct gnttab_map_grant_ref *maps)
+{
+	struct gnttab_unmap_grant_ref unmaps[GRANTS];
+
+	for (unsigned int i = 0; i < GRANTS; i++) {
+		check(maps[i].status, "grant");
+		unmaps[i] = (struct gnttab_unmap_grant_ref){.handle = maps[i].handle};
+		if (maps[i].flags & GNTMAP_host_map)
+			unmaps[i].host_addr = maps[i].host_addr;
+		else
+			unmaps[i].dev_bus_addr = maps[i].dev_bus_addr;
+	}
+	check(hypercall_grant_table_op(GNTTABOP_unmap_grant_ref, unmaps, GRANTS), "unmap");
+}
+
+/* What a back half does for a request of 64 KiB, and what copying a page would be. The pages are this domain's own. */
+static void grants(void)
+{
+	xen_pfn_t frame;
+	struct gnttab_setup_table setup = {.dom = DOMID_SELF, .nr_frames = 1};
+	struct gnttab_map_grant_ref maps[GRANTS];
+	struct grant_entry_v1 *entries;
+	char *area = frames_reserve(GRANTS);
+	void *copy = page_alloc();
+
+	set_xen_guest_handle(setup.frame_list, &frame);
+	check(hypercall_grant_table_op(GNTTABOP_setup_table, &setup, 1), "setup_table");
+	entries = frames_map(frame, 1, PTE_DATA, DOMID_SELF, NULL);
+	for (unsigned int i = 0; i < GRANTS; i++)
+		entries[8 + i] =
+		    (struct grant_entry_v1){.flags = GTF_permit_access,
+					    .domid = 0,
+					    .frame = (uint32_t)virt_to_mfn(page_alloc())};
+	MEASURE("grant-device-16", 10,
+		(map_grants(maps, GNTMAP_device_map, area), unmap_grants(maps), 0), );
+	MEASURE("grant-host-16", 10,
+		(map_grants(maps, GNTMAP_host_map, area), unmap_grants(maps), 0), );
+	MEASURE("copy-page", 10, (copy_page(copy, page), 0), );
+}
+
 /* Frames of the machine that are neither free nor this domain's. */
 static void kept(void)
 {
@@ -404,5 +462,6 @@ void guest_main(void)
 	timers();
 	memory();
 	console();
+	grants();
 	printk("BENCH end\n");
 }

@@ -5,7 +5,7 @@
  *
  * For a device with BLOCK_DMA the grants are mapped for devices only: no page tables change and nothing is flushed. For
  * others they are mapped into this domain for as long as the request lasts. Grants are not kept mapped
- * (feature-persistent is 0): a front half that reuses its grants has to copy all data, which costs more than both.
+ * (feature-persistent is 0): a front half that uses its grants again has to copy all data to and from them.
  *
  * The guest is not trusted. A request is copied out of the ring once and then checked; a ring whose indexes are impossible is
  * not served any more. A guest has at most BLOCK_BACK_SLOTS requests in flight in a ring, and what is allocated for
