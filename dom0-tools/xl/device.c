@@ -135,30 +135,38 @@ static bool front_in_use(const struct device_id *id)
 	       state > XenbusStateInitialising && state != XenbusStateClosed;
 }
 
+/* As soon as both halves have closed. -XEN_ETIMEDOUT: they have not. */
+static long close_device(const struct device_id *id, bool gone, unsigned int seconds)
+{
+	long state, error = device_write_closing(id, gone);
+
+	if (error)
+		return error;
+	state = wait_for_back(id, BACK_ENDED, clock_now() + seconds * NSEC_PER_SEC);
+	return state < 0 ? state : 0;
+}
+
 bool device_detach(const struct device_id *id, bool force, struct report *report)
 {
 	char text[DEVICE_TEXT];
-	long error, state;
+	long error;
 
 	describe(id, text);
-	error = device_write_closing(id, force || !front_in_use(id));
-	if (error) {
-		report_error(report, NULL, 0, "%s: %s", text, error_text(error));
-		return false;
+	error = close_device(id, !front_in_use(id),
+			     force ? DEVICE_FORCE_SECONDS : DEVICE_CLOSE_SECONDS);
+	if (error == -XEN_ETIMEDOUT && force) {
+		/* Whatever comes of this, it is removed. */
+		close_device(id, true, DEVICE_CLOSE_SECONDS);
+		error = 0;
 	}
-	state = wait_for_back(id, BACK_ENDED, clock_now() + DEVICE_CLOSE_SECONDS * NSEC_PER_SEC);
-	if (state < 0 && !force) {
-		report_error(report, NULL, 0,
-			     state == -XEN_ETIMEDOUT
-				 ? "%s: the guest still uses it; it has been asked to let go, and "
-				   "--force takes it away at once"
-				 : "%s: its state is not known",
-			     text);
-		return false;
-	}
-	error = device_remove(id);
+	if (!error)
+		error = device_remove(id);
 	if (error)
-		report_error(report, NULL, 0, "%s: %s", text, error_text(error));
+		report_error(report, NULL, 0, "%s: %s", text,
+			     error == -XEN_ETIMEDOUT
+				 ? "the guest still uses it; it has been asked to let go, and "
+				   "--force takes it away at once"
+				 : error_text(error));
 	return !error;
 }
 

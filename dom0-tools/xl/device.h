@@ -14,9 +14,10 @@
 #include "xl/toolstack.h"
 #include "xl/view.h"
 
-/* How long a back half may take to be ready, and both halves to let go. */
+/* How long a back half may take to be ready, and both halves to let go; the front half if it is not going to be waited for longer. */
 #define DEVICE_READY_SECONDS 10
 #define DEVICE_CLOSE_SECONDS 10
+#define DEVICE_FORCE_SECONDS 5
 
 struct device_id {
 	domid_t domid;
@@ -32,7 +33,8 @@ bool device_attach_disk(domid_t domid, const struct disk_config *disk, struct re
 bool device_attach_vif(domid_t domid, const struct vif_config *vif, struct report *report);
 
 /*
- * Ask the guest to let go, and remove the device when it has. With force it is removed whatever the guest does. False with
+ * Ask the guest to let go, and remove the device when it has. With force it is removed whatever the guest does, after some
+ * seconds: a guest that closes sees errors, in one from which a disk vanishes all waits that use it. False with
  * what is wrong reported: it is still there, and goes on being asked for.
  */
 bool device_detach(const struct device_id *id, bool force, struct report *report);

@@ -15,7 +15,7 @@ const struct verb xl_verbs[] = {
      "DISK: as in a configuration (docs/xl.md), in one word or several: target=/images/a.img vdev=xvdb",
      verb_block_attach, VERB_DEVICE},
     {"block-detach", "[--force] DOMAIN DISK", "take a disk from a domain",
-     "  --force  at once, though the domain may be using it\n"
+     "  --force  after five seconds, though the domain may be using it\n"
      "DISK: its name there (xvdb) or its number.",
      verb_block_detach, VERB_DEVICE},
     {"block-list", "DOMAIN...", "list domains' disks", "  --json  as JSON", verb_block_list,
@@ -77,7 +77,8 @@ const struct verb xl_verbs[] = {
      "KEY=VALUE: as in a configuration (docs/xl.md): bridge=xenbr1 mac=00:16:3e:01:02:03",
      verb_network_attach, VERB_DEVICE},
     {"network-detach", "[--force] DOMAIN NUMBER|MAC", "take a network interface from a domain",
-     "  --force  at once, though the domain may be using it", verb_network_detach, VERB_DEVICE},
+     "  --force  after five seconds, though the domain may be using it", verb_network_detach,
+     VERB_DEVICE},
     {"network-list", "DOMAIN...", "list domains' network interfaces", "  --json  as JSON",
      verb_network_list, VERB_DEVICE},
     {"pause", "DOMAIN", "stop a domain's CPUs", NULL, verb_pause, VERB_COMMON},

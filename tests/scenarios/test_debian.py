@@ -35,7 +35,7 @@ def work(guest, name, **fio):
 
 
 def attach_and_detach(dom0, guest):
-    """A second disk comes while the guest runs, is used, and goes; and one is torn away in the middle."""
+    """A second disk comes while the guest runs, is used, and goes."""
     dom0.xl("block-attach debian ram:32M,,xvdb")
     assert [disk["vdev"] for disk in dom0.json("block-list --json debian")] == ["xvda", "xvdb"]
     guest.run("while ! [ -b /dev/xvdb ]; do sleep 0.2; done; mke2fs -q /dev/xvdb && mount /dev/xvdb /mnt && sync")
@@ -44,11 +44,15 @@ def attach_and_detach(dom0, guest):
     dom0.xl("block-detach debian xvdb")
     guest.run("while [ -b /dev/xvdb ]; do sleep 0.2; done")
     assert [(disk["vdev"], disk["state"]) for disk in dom0.json("block-list --json debian")] == [("xvda", "connected")]
-    # By force, from under a file system in use; the rest of the guest goes on.
+
+
+def tear_away(dom0, guest):
+    """A disk goes from under a file system in use: what uses it sees errors, the rest of the guest goes on."""
     dom0.xl("block-attach debian format=raw vdev=xvdb target=ram:32M")
     guest.run("while ! [ -b /dev/xvdb ]; do sleep 0.2; done; mke2fs -q /dev/xvdb && mount /dev/xvdb /mnt")
     dom0.xl("block-detach --force debian xvdb")
-    guest.run("! dd if=/dev/zero of=/mnt/x bs=64k count=1 conv=fsync 2>/dev/null; umount -l /mnt; ls /srv", ok=False)
+    assert [disk["vdev"] for disk in dom0.json("block-list --json debian")] == ["xvda"]
+    guest.run("! dd if=/dev/zero of=/mnt/x bs=64k count=1 conv=fsync 2>/dev/null && umount -l /mnt")
 
 
 def test_disk(machine, tmp_path):
@@ -66,6 +70,7 @@ def test_disk(machine, tmp_path):
         assert "linux" in guest.run("cat /proc/version").lower()
         assert guest.run("cat /srv/direct").splitlines()[-1] == "written by direct"
         work(guest, "grub", size="1m")
+        tear_away(dom0, guest)
         guest.poweroff()
         dom0.poweroff()
     check_filesystem(image, files={"/srv/direct": b"written by direct\n", "/srv/grub": b"written by grub\n"})
@@ -139,6 +144,34 @@ def test_disk_matrix(machine, tmp_path, kind, source, vcpus):
         guest.poweroff()
         dom0.poweroff()
     check()
+
+
+@pytest.mark.long
+def test_reboot(machine, tmp_path):
+    """Restarted from inside, a domain has its disks again, also the one that came later; destroyed, it leaves nothing."""
+    image = root_copy(tmp_path)
+    configs = {"debian": config(DIRECT, ["disk0,,xvda"])}
+    with debian_machine(machine, tmp_path, configs, memory="1G", qemu=drive(image)) as m:
+        dom0 = Xl(m)
+        dom0.xl("create -q example")
+        dom0.xl("destroy example")
+        free = dom0.free_kib()
+        guest = start(dom0)
+        dom0.xl("block-attach debian ram:32M,,xvdb")
+        first = dom0.domains()["debian"]["domid"]
+        guest.start("reboot")
+        m.expect("reboot: Restarting system", timeout=120)
+        dom0.leave()
+        dom0.wait_for("restarted", lambda domains: domains.get("debian", {"domid": first})["domid"] != first)
+        guest = Debian(dom0, "debian")
+        assert [(disk["vdev"], disk["state"]) for disk in dom0.json("block-list --json debian")] == \
+            [("xvda", "connected"), ("xvdb", "connected")]
+        guest.run("dd if=/dev/xvdb of=/dev/null bs=1M count=32 && sync")
+        dom0.xl("destroy debian")
+        assert dom0.free_kib() == free
+        for top in ("/libxl", "/local/domain/0/backend/vbd", "/local/domain/0/error"):
+            assert not [line for line in dom0.run(f"xenstore-list {top}") if line.isdigit()], top
+        dom0.poweroff()
 
 
 class Server:
