@@ -24,18 +24,18 @@
 #define DEFAULT_ACCEPTMBOX_SIZE		       8
 
 /* Memory. */
-#define MEM_ALIGNMENT		 8
-#define MEM_SIZE		 (320 * 1024)
-#define MEMP_NUM_PBUF		 64
-#define MEMP_NUM_RAW_PCB	 4
-#define MEMP_NUM_UDP_PCB	 8
-#define MEMP_NUM_TCP_PCB	 32
-#define MEMP_NUM_TCP_PCB_LISTEN	 4
-#define MEMP_NUM_TCP_SEG	 256
-#define MEMP_NUM_REASSDATA	 4
-#define MEMP_NUM_FRAG_PBUF	 32
-#define MEMP_NUM_NETBUF		 16
-#define MEMP_NUM_NETCONN	 24
+#define MEM_ALIGNMENT		8
+#define MEM_SIZE		(320 * 1024)
+#define MEMP_NUM_PBUF		64
+#define MEMP_NUM_RAW_PCB	4
+#define MEMP_NUM_UDP_PCB	8
+#define MEMP_NUM_TCP_PCB	32
+#define MEMP_NUM_TCP_PCB_LISTEN 4
+#define MEMP_NUM_TCP_SEG	256
+#define MEMP_NUM_REASSDATA	4
+#define MEMP_NUM_FRAG_PBUF	32
+#define MEMP_NUM_NETBUF		16
+#define MEMP_NUM_NETCONN	24
 /* Its own, and one of network disks. */
 #define MEMP_NUM_SYS_TIMEOUT	 (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 1)
 #define MEMP_NUM_TCPIP_MSG_API	 16
