@@ -11,6 +11,7 @@
 #include "net/network.h"
 #include "net/vif.h"
 #include "pci/commands.h"
+#include "power.h"
 #include "remote/remote.h"
 #include "store/commands.h"
 #include "volume/commands.h"
@@ -368,14 +369,12 @@ static int run_debug_keys(int argc, char **argv)
 
 static int run_poweroff(int argc, char **argv)
 {
-	fflush(stdout);
-	shutdown(SHUTDOWN_poweroff);
+	power_end(SHUTDOWN_poweroff);
 }
 
 static int run_reboot(int argc, char **argv)
 {
-	fflush(stdout);
-	shutdown(SHUTDOWN_reboot);
+	power_end(SHUTDOWN_reboot);
 }
 
 const struct command commands[] = {

@@ -55,6 +55,17 @@ static unsigned int running(bool ask)
 	return count;
 }
 
+/* A volume with files that guests use stays as it is, which is no worse than a power cut once it is written out. */
+_Noreturn void power_end(unsigned int reason)
+{
+	fflush(stdout);
+	if (mounted_volume)
+		mounted_unmount();
+	if (mounted_volume)
+		volume_sync(mounted_volume);
+	shutdown(reason);
+}
+
 static void shut_down(void)
 {
 	uint64_t end = clock_now() + PATIENCE;
@@ -71,10 +82,7 @@ static void shut_down(void)
 	}
 	if (count)
 		shell_announce("Guests that still run are stopped as they are.");
-	fflush(stdout);
-	if (mounted_volume)
-		mounted_unmount();
-	shutdown(SHUTDOWN_poweroff);
+	power_end(SHUTDOWN_poweroff);
 }
 
 static void wait_for_press(void *argument)
