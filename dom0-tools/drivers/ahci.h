@@ -35,6 +35,7 @@
 #define AHCI_SLOTS 32
 #define AHCI_TRIES \
 	2 /* how often a command that takes too long, or does not get through, is given to the disk */
+#define AHCI_VAIN     5 /* recoveries in a row by which no command ends, before all do */
 #define AHCI_TIMEOUTS 3 /* in a row, before the disk is given up */
 
 #define AHCI_TIMEOUT  (30 * NSEC_PER_SEC)
@@ -70,6 +71,7 @@ struct ahci_port {
 	bool watched;	       /* the thread looks from time to time */
 	bool attention;	       /* the thread is to look now */
 	bool timed_out;	       /* the reason to recover */
+	unsigned int vain;     /* recoveries in a row by which no command has ended */
 	unsigned int timeouts; /* in a row, without one command that ends */
 	uint32_t error_interrupts, error_task; /* PxIS and PxTFD as they were at the error */
 	uint64_t sent, sent_seen;	       /* commands so far */

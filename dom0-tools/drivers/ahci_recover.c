@@ -133,16 +133,18 @@ static void end_failed(struct ahci_port *port, unsigned int slot)
 	ahci_slot_end(port, slot, error_of(port, slot));
 }
 
-/* What took too long for the last time. */
-static void end_overdue(struct ahci_port *port)
+/* What took too long for the last time; or, when nothing gets on, everything. */
+static void end_hopeless(struct ahci_port *port)
 {
+	bool all = ++port->vain > AHCI_VAIN;
 	uint64_t now = clock_now();
 
 	for (unsigned int slot = 0; slot < AHCI_SLOTS; slot++) {
 		const struct ahci_slot *s = &port->slots[slot];
+		bool late =
+		    port->timed_out && s->tries >= AHCI_TRIES && now - s->sent > disk_timeout;
 
-		if ((port->used & ~port->again) >> slot & 1 && s->tries >= AHCI_TRIES &&
-		    now - s->sent > disk_timeout)
+		if ((port->used & ~port->again) >> slot & 1 && (all || late))
 			ahci_slot_end(port, slot, -XEN_EIO);
 	}
 }
@@ -168,8 +170,7 @@ static void recover(struct ahci_port *port)
 	port->singly |= failed == NONE && sent;
 	if (failed != NONE)
 		end_failed(port, (unsigned int)failed);
-	if (port->timed_out)
-		end_overdue(port);
+	end_hopeless(port);
 	port->timed_out = false;
 	port->error_interrupts = 0;
 	events_restore(masked);

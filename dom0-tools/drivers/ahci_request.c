@@ -199,10 +199,9 @@ void ahci_send_requests(struct ahci_port *port)
 	unsigned int slots = slot_count(port);
 
 	send_again(port);
-	while (!port->again && !port->singly && port->requests.first) {
+	while (!port->again && !port->singly && port->requests.first && port->used != ~0u) {
 		bool queued = is_queued(port, port->requests.first);
-		unsigned int slot =
-		    port->used == ~0u ? 32 : (unsigned int)__builtin_ctz(~port->used);
+		unsigned int slot = (unsigned int)__builtin_ctz(~port->used);
 
 		if (slot >= slots || !takes(port, queued))
 			break;
@@ -219,6 +218,7 @@ void ahci_slot_end(struct ahci_port *port, unsigned int slot, int status)
 {
 	struct block_request *request = port->slots[slot].request;
 
+	port->vain = 0;
 	port->slots[slot].request = NULL;
 	port->used &= ~(1u << slot);
 	port->again &= ~(1u << slot);

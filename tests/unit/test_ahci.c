@@ -379,6 +379,20 @@ static void check_link(void **state)
 	}
 }
 
+/* A cable so loose that no command gets through: they all end. */
+static void check_flapping(void **state)
+{
+	start(9, 32, true);
+	ahci.flaps = true;
+	submit_some();
+	settle(1000);
+	check_all_ended(-XEN_EIO);
+	assert_false(disk()->gone);
+	ahci.flaps = false;
+	transfer_rounds(3);
+	stop();
+}
+
 /* Whatever it says of itself, the driver refuses it or works. */
 static void check_identities(void **state)
 {
@@ -435,6 +449,7 @@ int main(void)
 	    cmocka_unit_test(check_death),
 	    cmocka_unit_test(check_unplugged),
 	    cmocka_unit_test(check_link),
+	    cmocka_unit_test(check_flapping),
 	    cmocka_unit_test(check_identities),
 	    cmocka_unit_test(check_other_things),
 	};

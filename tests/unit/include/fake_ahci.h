@@ -33,6 +33,7 @@ static struct {
 	bool no_reset, no_stop, unplugged, gone;
 	bool silent;	    /* takes commands and never ends them */
 	bool silent_io;	    /* the same for reads and writes */
+	bool flaps;	    /* loses its link at each command that is not its own */
 	bool keeps_active;  /* stopping the engine leaves PxSACT as it is, as QEMU does */
 	unsigned int loses; /* one of so many commands never ends */
 	unsigned int mute;  /* one of so many interrupts does not come */
@@ -362,6 +363,25 @@ static bool run(unsigned int slot)
 	return false;
 }
 
+/* The cable is pulled, or put in again. */
+static void fake_link(bool up)
+{
+	/* The disk has lost its commands. */
+	ahci.taken = 0;
+	ahci.halted = true;
+	ahci.unplugged = !up;
+	ahci.ssts = up ? 0x123 : 0;
+	raise(AHCI_INTERRUPT_LINK);
+}
+
+static bool is_io(unsigned int slot)
+{
+	const struct ahci_header *header = (struct ahci_header *)dma_memory(ahci.clb) + slot;
+	const struct ahci_table *table = dma_memory(header->table);
+
+	return table->fis[2] != ATA_IDENTIFY;
+}
+
 static bool fetch(void)
 {
 	uint32_t fresh = ahci.ci & ~(ahci.taken | ahci.lost);
@@ -371,18 +391,15 @@ static bool fetch(void)
 	ahci.taken |= fresh;
 	ahci.queued |= fresh & ahci.sact;
 	ahci.ci &= ~(fresh & ahci.sact);
+	if (ahci.flaps && is_io((unsigned int)__builtin_ctz(fresh))) {
+		fake_link(false);
+		fake_link(true);
+		return true;
+	}
 	ahci.commands += (unsigned int)__builtin_popcount(fresh);
 	if ((unsigned int)__builtin_popcount(ahci.taken) > ahci.most_taken)
 		ahci.most_taken = (unsigned int)__builtin_popcount(ahci.taken);
 	return true;
-}
-
-static bool is_io(unsigned int slot)
-{
-	const struct ahci_header *header = (struct ahci_header *)dma_memory(ahci.clb) + slot;
-	const struct ahci_table *table = dma_memory(header->table);
-
-	return table->fis[2] != ATA_IDENTIFY;
 }
 
 static void end(unsigned int slot)
@@ -452,17 +469,6 @@ static bool device_step(void)
 		return true;
 	}
 	return any;
-}
-
-/* The cable is pulled, or put in again. */
-static void fake_link(bool up)
-{
-	/* The disk has lost its commands. */
-	ahci.taken = 0;
-	ahci.halted = true;
-	ahci.unplugged = !up;
-	ahci.ssts = up ? 0x123 : 0;
-	raise(AHCI_INTERRUPT_LINK);
 }
 
 #endif
