@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Disks that fail below guests: the guest is told, or pauses, as its configuration says; dom0 and other guests go on."""
+import hashlib
 import json
-import re
+import subprocess
 
 import disk_image
+import linux
 from test_block import Guest, disks, fnv
 from test_disks import blkdebug, virtio
 from test_disks_native import ahci, nvme
+from test_xl_linux import Guest as LinuxGuest
 from xl import Xl, xl_machine
 
 READ_FAILS, WRITE_FAILS = 2000, 1000
@@ -59,6 +62,48 @@ def test_disk_errors_of_guests(machine, tmp_path):
     for image in bad:
         assert disk_image.read(image, 0, 8) == b"Z" * 4096
     assert disk_image.read(bad[1], 8, 8) == b"B" * 4096
+
+
+def test_linux_on_native_disks(machine, tmp_path):
+    """Debian's kernel on all drivers at once, on two vCPUs: file systems that e2fsck finds clean, with what was written; and
+    places that cannot be read or written, of which Linux tells its programs."""
+    sectors, place = 16384, 14000
+    images = [disk_image.make(tmp_path / f"disk{n}", sectors // 2048, n) for n in range(3)]
+    rules = [f'event = "{event}_aio"\nerrno = "5"\nsector = "{place + at}"' for event, at in (("read", 0), ("write", 1000))]
+    drives = [blkdebug(image, tmp_path / f"rules{n}", rules) for n, image in enumerate(images)]
+    report = ",rerror=report,werror=report"
+    devices = virtio(drives[0], "d0", drive=report) + nvme([(drives[1], "d1", "", "")]) + \
+        ahci([(drives[2], "d2", "", report)])
+    linux.make_initrd(tmp_path / "initrd", ["xen-blkfront", "crc32c_generic", "ext4"])
+    config = ('name = "debian"\nkernel = "/boot/vmlinuz"\nramdisk = "/boot/initrd"\nextra = "console=hvc0"\nmemory = 256\n'
+              'vcpus = 2\ndisk = ["/dev/disk0,raw,xvda,rw", "/dev/disk1,raw,xvdb,rw", "/dev/disk2,raw,xvdc,rw"]\n')
+    files = {"boot/vmlinuz": linux.kernel(), "boot/initrd": str(tmp_path / "initrd")}
+    with xl_machine(machine, tmp_path, {"debian": config}, files, cmdline="dom0_mem=128M", cpus=2, memory="1G", qemu=devices) as m:
+        dom0 = Xl(m)
+        dom0.xl("create -q debian")
+        guest = LinuxGuest(dom0, "debian")
+        for name, image in zip(VDEVS, images):
+            sum_of = hashlib.md5(disk_image.read(image, 0, place)).hexdigest()
+            assert sum_of in guest.run(f"head -c {place * 512} /dev/{name} | md5sum")
+        guest.run("dd if=/dev/urandom of=/tmp/a bs=1M count=2 2>/dev/null; mkdir /mnt")
+        guest.run(f"for d in {' '.join(VDEVS)}; do (mkdir /mnt/$d && mke2fs /dev/$d 6144 && mount -t ext4 /dev/$d /mnt/$d && "
+                  "cp /tmp/a /mnt/$d/a && umount /mnt/$d) > /tmp/$d 2>&1 & done; wait")
+        written = guest.run("md5sum /tmp/a").split()[0]
+        for name in VDEVS:
+            said = guest.run(f"dd if=/dev/{name} of=/dev/null bs=4k skip={place // 8} count=1 iflag=direct 2>&1", ok=False)
+            assert "Input/output error" in said or "I/O error" in said, said
+            said = guest.run(f"dd if=/tmp/a of=/dev/{name} bs=4k seek={(place + 1000) // 8} count=1 oflag=direct 2>&1", ok=False)
+            assert "Input/output error" in said or "I/O error" in said, said
+            assert written in guest.run(f"mount -t ext4 /dev/{name} /mnt/{name} && md5sum /mnt/{name}/a && umount /mnt/{name}")
+        served = disks(dom0).values()
+        assert all(disk["errors"] and disk["queues"] == 2 and not disk["refused"] for disk in served), served
+        dom0.xl("destroy debian")
+        dom0.wait_for("gone", lambda domains: list(domains) == ["Domain-0"])
+        dom0.poweroff()
+    for image in images:
+        subprocess.run(["/sbin/e2fsck", "-fn", image], check=True, stdout=subprocess.PIPE)
+        found = subprocess.run(["/sbin/debugfs", "-R", "cat /a", image], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert hashlib.md5(found.stdout).hexdigest() == written
 
 
 def test_disk_error_pauses_guest(machine, tmp_path):
