@@ -564,7 +564,9 @@ static void restart(void **state)
 }
 
 /*
- * As when dom0's tools die: nothing of what was in flight is ever answered. The ring's page is put back to what it was.
+ * As when dom0's tools die: nothing of what was in flight is ever answered. The ring's page is put back to what it was; two
+ * answers that came out of order have taken the places of requests that have none, so that the ring alone cannot tell
+ * what there was.
  */
 static void crash(void **state)
 {
@@ -576,20 +578,24 @@ static void crash(void **state)
 	submit_many();
 	settle();
 	assert_int_equal(w.held_count, 32);
+	w.held_count = 30;
+	finish(w.held[30]);
+	finish(w.held[31]);
+	settle();
+	assert_int_equal(w.held_count, 32);
 	memcpy(ring, front.shared.pages, PAGE_SIZE);
 	w.deaf = true;
 	before = w.writes;
 	for (unsigned int i = 0; i < 32; i++)
 		w.held[i]->count = 0; /* nothing is written either */
 	stop_service();
-	memset(w.disk, 0, sizeof(w.disk));
 	memcpy(front.shared.pages, ring, PAGE_SIZE);
 	w.deaf = false;
 	assert_int_equal(xenbus_service_start(&service, &xs, &back_driver), 0);
 	settle();
 	assert_string_equal(value_of(FRONT "/state"), "4");
 	assert_string_equal(value_of(BACK "/state"), "4");
-	assert_int_equal(w.writes - before, REQUESTS);
+	assert_int_equal(w.writes - before, REQUESTS - 2);
 	expect_all(0);
 	end();
 }
