@@ -107,7 +107,7 @@ static int create(struct domain_config *domain, struct config *config,
 				    .any_cpus = options->any_cpus};
 	struct report report = report_to_stderr();
 	uint64_t begin = clock_now();
-	domid_t domid;
+	domid_t domid = 0;
 	bool right;
 	long error;
 

@@ -33,7 +33,8 @@ def work_rate(dom0, seconds):
     pytest.param(attack, marks=pytest.mark.long) for attack in ATTACKS[1:]), ids=lambda names: names.replace(" ", "-") or "all")
 def test_neighbour(machine, tmp_path, attacks):
     """Three domains on one CPU, all that want to run: the neighbour gets its third of it, whatever the hostile one does."""
-    with xl_machine(machine, tmp_path, CONFIGS, {"boot/hostile": HOSTILE}, memory="160M") as m:
+    with xl_machine(machine, tmp_path, CONFIGS, {"boot/hostile": HOSTILE}, memory="160M",
+                    cmdline="dom0_mem=64M guest_loglvl=none") as m:
         dom0 = Xl(m)
         dom0.xl("create neighbour")
         dom0.attach("neighbour", PROMPT)

@@ -77,6 +77,11 @@ def test_life(machine, tmp_path):
         dom0.wait_for("paused", lambda all_: all_["example"]["paused"])
         dom0.xl(f"unpause {domid}")
         assert "already exists" in "\n".join(dom0.run("xl create example"))
+        # As docs/porting.md says.
+        dom0.xl("create example name=small memory=4")
+        dom0.attach("small", r"store: this is domain \d+\r")
+        dom0.leave()
+        dom0.xl("destroy small")
         # With the machine's clock: what is given is given back, too (the audit, and free memory).
         dom0.xl('''create example name=second 'memory=6;irqs=[8];ioports=["70-71"];iomem=["fed00,1"]' ''')
         assert "irqs: line 99 cannot be given" in "\n".join(dom0.run("xl create example name=third 'irqs=[99]'"))
