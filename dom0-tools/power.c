@@ -5,6 +5,7 @@
  */
 #include "power.h"
 #include "acpi/firmware.h"
+#include "pci/pci.h"
 #include "shell.h"
 #include "volume/mounted.h"
 #include "xl/toolstack.h"
@@ -63,6 +64,7 @@ _Noreturn void power_end(unsigned int reason)
 		mounted_unmount();
 	if (mounted_volume)
 		volume_sync(mounted_volume);
+	pci_stop();
 	shutdown(reason);
 }
 

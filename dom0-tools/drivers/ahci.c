@@ -310,7 +310,18 @@ static long probe(struct pci_device *pci)
 	return 0;
 }
 
+static void stop(struct pci_device *pci)
+{
+	struct ahci *c = pci->private;
+
+	for (unsigned int i = 0; i < AHCI_PORTS; i++) {
+		if (c->ports[i] && c->ports[i]->state != AHCI_DEAD)
+			block_flush(&c->ports[i]->device);
+	}
+}
+
 static const struct pci_match matches[] = {
     {.vendor = PCI_ANY_ID, .device = PCI_ANY_ID, .class = 0x010601, .class_mask = 0xffffff}, {0}};
 
-const struct pci_driver ahci_driver = {.name = "ahci", .matches = matches, .probe = probe};
+const struct pci_driver ahci_driver = {
+    .name = "ahci", .matches = matches, .probe = probe, .stop = stop};

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHUTDOWN_TIMEOUT (5 * NSEC_PER_SEC)
+
 /* Doorbells further apart than this do not lie in the page that is mapped for them. */
 #define MAX_STRIDE 1024
 #define REGISTERS  (NVME_DOORBELLS + 4 * MAX_STRIDE)
@@ -551,7 +553,24 @@ static long probe(struct pci_device *pci)
 	return 0;
 }
 
+/* A normal shutdown [7.6.2]: the controller keeps what is in its cache. Nothing is sent to it any more. */
+static void stop(struct pci_device *pci)
+{
+	struct nvme *c = pci->private;
+	uint64_t deadline = clock_now() + SHUTDOWN_TIMEOUT;
+	uint32_t configuration;
+
+	if (c->state == NVME_DEAD)
+		return;
+	close_queues(c, NVME_RESETTING);
+	configuration = register_read32(c->registers, NVME_CC) & ~NVME_CC_SHN;
+	register_write32(c->registers, NVME_CC, configuration | NVME_CC_SHN_NORMAL);
+	while (NVME_CSTS_SHST(status(c)) != NVME_CSTS_SHUT && clock_now() < deadline)
+		thread_sleep(NSEC_PER_MSEC);
+}
+
 static const struct pci_match matches[] = {
     {.vendor = PCI_ANY_ID, .device = PCI_ANY_ID, .class = 0x010802, .class_mask = 0xffffff}, {0}};
 
-const struct pci_driver nvme_driver = {.name = "nvme", .matches = matches, .probe = probe};
+const struct pci_driver nvme_driver = {
+    .name = "nvme", .matches = matches, .probe = probe, .stop = stop};

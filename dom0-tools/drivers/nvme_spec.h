@@ -30,9 +30,10 @@
 #define NVME_CC_SHN_NORMAL   (1u << 14)
 
 #define NVME_CSTS_RDY	     0x1
-#define NVME_CSTS_CFS	     0x2	       /* fatal */
-#define NVME_CSTS_SHST(csts) ((csts) >> 2 & 3) /* 2: shut down */
-#define NVME_GONE	     0xffffffff	       /* what reads of an absent device give */
+#define NVME_CSTS_CFS	     0x2 /* fatal */
+#define NVME_CSTS_SHST(csts) ((csts) >> 2 & 3)
+#define NVME_CSTS_SHUT	     2		/* of it: shut down */
+#define NVME_GONE	     0xffffffff /* what reads of an absent device give */
 
 /* An entry of a submission queue [4.2]. */
 struct nvme_command {

@@ -584,4 +584,5 @@ static const struct pci_match matches[] = {
     {0},
 };
 
-const struct pci_driver virtio_blk_driver = {"virtio-blk", matches, probe};
+const struct pci_driver virtio_blk_driver = {
+    .name = "virtio-blk", .matches = matches, .probe = probe};

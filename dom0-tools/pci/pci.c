@@ -120,6 +120,14 @@ static void find_driver(struct pci_device *device)
 	}
 }
 
+void pci_stop(void)
+{
+	for (struct pci_device *device = pci_devices(); device; device = device->next) {
+		if (device->driver && device->driver->stop)
+			device->driver->stop(device);
+	}
+}
+
 long pci_start(void)
 {
 	struct physdev_set_iopl privilege = {.iopl = 1};

@@ -101,6 +101,11 @@ struct pci_driver {
 	 * which nothing of it may be left: no interrupt, no DMA, no memory.
 	 */
 	long (*probe)(struct pci_device *device);
+	/*
+	 * The machine is about to be switched off or started anew: have the device keep what it has been given. Returns when
+	 * it does, or does not answer. NULL: nothing to do.
+	 */
+	void (*stop)(struct pci_device *device);
 };
 
 /* All of them, in the order in which they are asked; ends with NULL. A new driver is a row in pci/drivers.c. */
@@ -108,6 +113,9 @@ extern const struct pci_driver *const pci_drivers[];
 
 /* Find all devices, announce them to the hypervisor and give each to a driver. Once. 0 or a negative errno. */
 long pci_start(void);
+
+/* Before the machine ends: stop all devices that have something to keep. */
+void pci_stop(void);
 
 /* The first of all devices, or NULL. The list does not change after pci_start. */
 struct pci_device *pci_devices(void);

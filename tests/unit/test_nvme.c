@@ -380,6 +380,26 @@ static void check_false_completions(void **state)
 	}
 }
 
+/* The machine ends: the controller is told, and gets nothing more. */
+static void check_stop(void **state)
+{
+	unsigned int commands;
+
+	start(9);
+	submit_some();
+	settle(100);
+	check_all_ended(0);
+	commands = nvme.commands;
+	nvme_driver.stop(&pci);
+	assert_int_equal(NVME_CSTS_SHST(nvme.csts), NVME_CSTS_SHUT);
+	submit_at(0, BLOCK_READ, 0);
+	block_kick(disk());
+	device_step();
+	assert_int_equal(nvme.commands, commands);
+	nvme_requests_fail(driver());
+	stop();
+}
+
 static void check_resize(void **state)
 {
 	start(9);
@@ -448,6 +468,7 @@ int main(void)
 	    cmocka_unit_test(check_death),
 	    cmocka_unit_test(check_fatal),
 	    cmocka_unit_test(check_false_completions),
+	    cmocka_unit_test(check_stop),
 	    cmocka_unit_test(check_resize),
 	    cmocka_unit_test(check_identities),
 	};

@@ -130,6 +130,8 @@ static void write_configuration(uint32_t value)
 			nvme.fatal = false;
 		}
 	}
+	if (value & NVME_CC_SHN)
+		nvme.csts |= NVME_CSTS_SHUT << 2;
 	nvme.cc = value;
 }
 
