@@ -70,8 +70,8 @@ class Debian(Guest):
         return output
 
     def poweroff(self):
-        """Shut down as a person does, and wait until the domain is gone."""
+        """Shut down as a person does, and wait until dom0 has seen it and the domain is gone."""
         self.start("poweroff")
-        self.machine.expect(r"reboot: (Power down|System halted)", timeout=120)
+        self.machine.expect(r"has shut down: destroy", timeout=120)
         self.dom0.leave()
         self.dom0.wait_for("gone", lambda domains: self.name not in domains)
