@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of each port, for packets that need something done: a large one fetched whole, one cut into pieces. */
+/*
+ * Of each port, for packets that need something done: four of 64 KiB fetched whole, as TCP has on their way at a time; one cut
+ * into pieces.
+ */
 #define POOL_PACKETS 64
-#define POOL_PAGES   24
+#define POOL_PAGES   (4 * 17)
 
 /* A packet to a group is so many tokens (forward.c). */
 #define STORM_PACKET 64
