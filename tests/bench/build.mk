@@ -71,6 +71,20 @@ bench-block-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 busybo
 bench-block: $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/tests/bench/count.so $(BUILD)/tests/bench/block-init $(bench-block-files) ## a Linux guest's disk, here and on the real Xen: instructions of the whole machine
 	@BUILD='$(BUILD)' THIRD_PARTY='$(THIRD_PARTY)' $(PYTHON) tests/bench/bench-block
 
+$(BUILD)/tests/bench/net-init: tests/bench/net-init.c tests/bench/mark.h
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -Wno-unused-parameter -static $< -o $@
+
+# Xen's own tools with the libraries that they want, for a Linux dom0.
+bench-net-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 xen-hypervisor-4.17-amd64 busybox-static xen-utils-4.17 \
+	xenstore-utils libxenmisc4.17 libxencall1 libxendevicemodel1 libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxenhypfs1 \
+	libxentoollog1 libxentoolcore1 libxenstore4 libyajl2 libuuid1 liblzma5 libzstd1 zlib1g libc6 libgcc-s1)
+
+.PHONY: bench-net
+bench-net: $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/tests/bench/count.so $(BUILD)/tests/bench/net-init $(bench-net-files) ## guests' packets here and on the real Xen: instructions of the whole machine
+	@BUILD='$(BUILD)' THIRD_PARTY='$(THIRD_PARTY)' $(PYTHON) tests/bench/bench-net $(NET_ARGS)
+
 # The store on the host: instructions of each request.
 bench-store-sources := tests/bench/store.c $(addprefix dom0-tools/store/,table.c path.c permission.c tree.c watch.c \
 	transaction.c view.c request.c control.c ring.c connection.c domain.c store.c)
