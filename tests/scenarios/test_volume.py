@@ -7,16 +7,18 @@ import subprocess
 
 import pytest
 
+import disk_image
 import linux
 from test_block import Guest, fnv
 from test_xl_linux import Guest as LinuxGuest
-from xl import Xl, xl_machine
+from xl import EXAMPLE, Xl, xl_machine
 
 CFG = 'name = "v"\nkernel = "/volume/boot/example"\nmemory = 16\ndisk = ["/volume/images/{image},raw,xvda,w"]\n'
 
 
-def drive(path):
-    return ["-drive", f"if=none,id=d0,format=raw,file={path}", "-device", "virtio-blk-pci,drive=d0"]
+def drive(*paths):
+    return [argument for n, path in enumerate(paths) for argument in
+            ("-drive", f"if=none,id=d{n},format=raw,file={path}", "-device", f"virtio-blk-pci,drive=d{n}")]
 
 
 def blank(path, mib=64):
@@ -43,9 +45,10 @@ def contents(path, name):
 
 def test_volume_lasts(machine, tmp_path):
     """A volume is made on an empty disk; configuration, kernel and disk of a guest are on it at the next start."""
-    disk = blank(tmp_path / "disk.img")
+    disk, other = blank(tmp_path / "disk.img"), disk_image.make(tmp_path / "other.img", 8)
+    imported = other.read_bytes()
     config = CFG.format(image="d")
-    with xl_machine(machine, tmp_path, {"v": config}, qemu=drive(disk)) as m:
+    with xl_machine(machine, tmp_path, {"v": config}, qemu=drive(disk, other)) as m:
         dom0 = Xl(m)
         assert "There is no volume" in dom0.run("volume")[0]
         assert "empty volume on disk0" in dom0.run("volume format disk0 -y")[0]
@@ -59,15 +62,19 @@ def test_volume_lasts(machine, tmp_path):
         dom0.xl("create -q v")
         Guest(dom0, "v").run("disk write 51712 8 16 90", r"disk 51712: written, status 0")
         assert "it is in use" in dom0.run("image delete d")[0]
+        assert "a guest may write to it" in dom0.run("image export d disk1")[0]
         assert "used by guests" in dom0.run("volume unmount")[0]
         dom0.xl("destroy v")
         dom0.wait_for("gone", lambda domains: list(domains) == ["Domain-0"])
-        assert dom0.run("volume unmount") == []
+        for command in ("image import i disk1", "image import e /boot/example", "image export d disk1", "volume unmount"):
+            assert dom0.run(command) == [], command
         dom0.poweroff()
     assert_clean(disk)
+    assert contents(disk, "/images/i") == imported
+    assert contents(disk, "/images/e") == open(EXAMPLE, "rb").read()
     data = bytearray(8 << 20)
     data[8 * 512:24 * 512] = b"Z" * (16 * 512)
-    assert contents(disk, "/images/d") == data
+    assert contents(disk, "/images/d") == data == other.read_bytes()
     assert contents(disk, "/xl/w.cfg").decode() == config
     with xl_machine(machine, tmp_path, qemu=drive(disk)) as m:
         dom0 = Xl(m)
