@@ -48,11 +48,11 @@ def drive(path, kind="virtio-blk-pci"):
 def check_filesystem(path, offset=0, files=None):
     """The file system is clean without its journal having to be replayed, and holds these files (path to contents)."""
     place = f"{path}?offset={offset}" if offset else path
-    done = subprocess.run(["e2fsck", "-f", "-n", place], capture_output=True, text=True)
+    done = subprocess.run(["/sbin/e2fsck", "-f", "-n", place], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "recovering journal" not in done.stdout, done.stdout
     for name, contents in (files or {}).items():
-        read = subprocess.run(["debugfs", "-R", f"cat {name}", place], capture_output=True, check=True).stdout
+        read = subprocess.run(["/sbin/debugfs", "-R", f"cat {name}", place], capture_output=True, check=True).stdout
         assert read == contents, (name, read[:100])
 
 

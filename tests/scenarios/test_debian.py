@@ -98,11 +98,11 @@ def volume(folder):
     image, tree = folder / "volume.img", folder / "tree"
     os.makedirs(tree / "images")
     root_copy(tree / "images")
-    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-L", "cerne", "-d", tree, image, "700M"], check=True, capture_output=True)
+    subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", "-L", "cerne", "-d", tree, image, "700M"], check=True, capture_output=True)
 
     def check():
         check_filesystem(image)
-        subprocess.run(["debugfs", "-R", f"dump /images/root.img {folder}/root.img", image], check=True, capture_output=True)
+        subprocess.run(["/sbin/debugfs", "-R", f"dump /images/root.img {folder}/root.img", image], check=True, capture_output=True)
         check_filesystem(folder / "root.img", files=WRITTEN)
 
     return image, "/volume/images/root.img", check
@@ -114,7 +114,7 @@ def overlay(folder):
 
     def check():
         check_filesystem(image)
-        subprocess.run(["debugfs", "-R", f"dump /images/root.img {folder}/root.img", image], check=True, capture_output=True)
+        subprocess.run(["/sbin/debugfs", "-R", f"dump /images/root.img {folder}/root.img", image], check=True, capture_output=True)
         with open(folder / "root.img", "rb") as base, open(os.path.join(ROOT, "root.img"), "rb") as original:
             assert hashlib.sha256(base.read()).digest() == hashlib.sha256(original.read()).digest()
 
