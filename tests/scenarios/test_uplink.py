@@ -50,7 +50,7 @@ def configure(guest):
     assert "inet addr:10.0.2.15" in guest.run("ifconfig eth0")
 
 
-@pytest.mark.parametrize("model", ["virtio-net-pci", "e1000e"])
+@pytest.mark.parametrize("model", [pytest.param("virtio-net-pci", marks=pytest.mark.long), "e1000e"])
 def test_uplink(machine, tmp_path, model):
     """DHCP; large files both ways, unharmed; a web server in the guest, reached by a forwarded port."""
     data = random.Random(1).randbytes(SIZE)
