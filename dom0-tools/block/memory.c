@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <guest/event.h>
 #include <guest/memory.h>
+#include <guest/thread.h>
 #include <public/errno.h>
 
 struct memory_disk {
@@ -16,13 +18,38 @@ struct memory_disk {
 	bool owned;
 };
 
+/*
+ * Discards: whole disks may be cleared by a request, which must not be done with events masked.
+ */
+static struct block_request_queue discards;
+static struct wait_queue discard_wait;
+static struct thread *discard_thread;
+
+static void run_discards(void *unused)
+{
+	for (;;) {
+		struct block_request *request;
+		bool masked = events_save();
+
+		while ((request = block_queue_take(&discards)) == NULL)
+			wait_on(&discard_wait, 0);
+		events_restore(masked);
+		memset((char *)request->scratch[0], 0, request->sectors * BLOCK_SECTOR);
+		block_done(request, 0);
+	}
+}
+
 static void submit(struct block_device *device, struct block_request *request)
 {
 	const struct memory_disk *disk = device->driver;
 	char *at = disk->bytes + request->sector * BLOCK_SECTOR;
 
-	if (request->operation == BLOCK_DISCARD)
-		memset(at, 0, request->sectors * BLOCK_SECTOR);
+	if (request->operation == BLOCK_DISCARD) {
+		request->scratch[0] = (uint64_t)at;
+		block_queue_put(&discards, request);
+		wake_all(&discard_wait);
+		return;
+	}
 	for (unsigned int i = 0; i < request->count; i++) {
 		const struct block_segment *segment = &request->segments[i];
 
@@ -114,7 +141,7 @@ static long open_ram(const char *target, bool read_only, struct block_device **d
 		return -XEN_ENOMEM;
 	}
 	((struct memory_disk *)(*device)->driver)->owned = true;
-	(*device)->discard_granularity = BLOCK_SECTOR;
+	(*device)->discard_granularity = discard_thread ? BLOCK_SECTOR : 0;
 	return 0;
 }
 
@@ -159,6 +186,7 @@ void memory_sources_add(void)
 	static struct block_source_kind root_file = {
 	    .name = "root file", .is = is_root_file, .open = open_root_file, .close = close_disk};
 
+	discard_thread = thread_create("ram-discard", run_discards, NULL);
 	block_source_add(&ram);
 	block_source_add(&root_file);
 }
