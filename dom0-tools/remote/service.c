@@ -113,7 +113,7 @@ static void converse(struct session *session)
 /* This thread's standard output is the connection. */
 static void talk(struct session *session)
 {
-	session->output = fwopen(session, write_output);
+	session->output = funopen(session, NULL, write_output, NULL, NULL);
 	if (!session->output)
 		return;
 	setvbuf(session->output, NULL, _IOFBF, OUTPUT_BUFFER);
