@@ -50,7 +50,7 @@ const char *nbd_parse_target(const char *text, struct nbd_target *target)
 	size_t length;
 	char *port;
 
-	if (strncmp(text, "nbd://", 6))
+	if (strncmp(text, "nbd://", 6) != 0)
 		return "a network disk is written nbd://HOST[:PORT][/EXPORT]";
 	text += 6;
 	length = strcspn(text, "/");
