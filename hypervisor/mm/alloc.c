@@ -529,7 +529,9 @@ bool scrub_ahead(void)
 	if (last_free_stamp == stamp) {
 		if (ahead.changes != list_changes)
 			walk_begin();
-		walk_step();
+		/* Another CPU may have come to the end meanwhile. */
+		if (!ahead.over)
+			walk_step();
 	}
 	spin_unlock(&heap_lock);
 	return true;

@@ -224,6 +224,36 @@ static void flushed_before_scrubbed_ahead(void **state)
 	assert_int_equal(fake_flushes, 2);
 }
 
+static void end_of_the_walk(void)
+{
+	steps();
+}
+
+/* Another CPU comes to the end, of all there is, between this one's look at whether there is more to do and its step. */
+static void scrubbed_ahead_by_two(void **state)
+{
+	mfn_t used = domain_alloc_frames(&guest, 5, 0), mfn;
+
+	alloc_frames(5, 0);
+	mfn = domain_alloc_frames(&guest, 5, 0);
+	assert_int_equal(used, mfn + 32);
+	page(used)[9] = 0x1234;
+	while (alloc_frames(0, 0) != INVALID_MFN)
+		;
+	scrub_ahead_begin();
+	steps();
+	for (mfn_t m = mfn; m < mfn + 32; m++)
+		assert_true(drop_ownership(&guest, m));
+	fake_flushes = 0;
+	fake_on_flush = end_of_the_walk;
+	assert_true(scrub_ahead());
+	assert_in_range(fake_flushes, 1, 2);
+	assert_true(is_clear(mfn));
+	assert_int_equal(page(used)[9], 0x1234);
+	assert_int_equal(steps(), 0);
+	check(32);
+}
+
 /* What one domain had another gets scrubbed and flushed; itself gets it back as it is. */
 static void contents_stay_private(void **state)
 {
@@ -323,6 +353,7 @@ int main(void)
 	    TEST(contents_before_the_start),
 	    TEST(scrubbed_ahead),
 	    TEST(flushed_before_scrubbed_ahead),
+	    TEST(scrubbed_ahead_by_two),
 	    TEST(limits),
 	    TEST(small_objects),
 	};
