@@ -55,7 +55,7 @@ struct bridge_port {
 struct bridge {
 	char name[BRIDGE_NAME];
 	char uplink
-	    [NET_PORT_NAME]; /* a card's name, whether there is such a card or not; "": none */
+	    [UPLINKS]; /* cards' names, commas between them, whether there are such cards or not */
 	/* What guests' ports are given. */
 	bool antispoof;
 	uint32_t storm;

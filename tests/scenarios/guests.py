@@ -33,7 +33,7 @@ KILLED = r"\(CERNE\) Domain 0 crashed: [^\n]*\n[^\n]*\n\(CERNE\) +rip "
 VOID = KILLED + r"[^\n]*\n[^\n]*rbx 00001badb002cafe"
 
 # Guests that are not for dom0's place: other tests create domains of them.
-DOMU_GUESTS = {"hostile-domu"}
+DOMU_GUESTS = {"hostile-disk", "hostile-domu"}
 
 GUESTS = [
     Guest("console"),
