@@ -155,6 +155,7 @@ static void send(struct passage *passage, struct bridge_port *to)
 	uint16_t tag = passage->vlan == to->options.vlan ? 0 : passage->vlan;
 	uint16_t has = passage->headers.vlan & (NET_VLAN_TAGGED - 1);
 	bool retag = tag != has || (passage->headers.vlan && !tag);
+	uint32_t needs;
 
 	if (!to->port->link) {
 		to->dropped[DROP_NO_LINK]++;
@@ -171,8 +172,10 @@ static void send(struct passage *passage, struct bridge_port *to)
 			return;
 		}
 	}
+	/* Another tag may have made two segments of one. */
+	needs = passage->needs | (packet->count > 1 ? NET_FEATURE_SCATTER : 0);
 	mark_dirty(passage->bridge, to);
-	if (!(passage->needs & ~to->port->features))
+	if (!(needs & ~to->port->features))
 		net_port_send(to->port, packet);
 	else if (!send_soft(passage, to, packet))
 		passage->from->dropped[DROP_NO_ROOM]++;
