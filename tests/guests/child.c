@@ -240,7 +240,7 @@ bool child_run(struct child *c, unsigned int vcpus, child_role *role)
 	return child_build(c, vcpus, role) && child_start(c);
 }
 
-#define PATIENCE 2000000000ul /* ns */
+#define PATIENCE 20000000000ul /* ns: the host may be busy */
 
 bool child_wait_said(const struct child *c, unsigned int what)
 {
