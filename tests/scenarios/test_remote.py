@@ -137,8 +137,10 @@ def test_remote(machine, tmp_path):
         remote.child.stdin.write(b"exit\n")
         remote.child.stdin.flush()
         assert remote.ends() == 0
-        other.child.stdin.write(b"sleep 8\n")
+        # Two lines at once: when the first has been answered the second one runs.
+        other.child.stdin.write(b"echo started\nsleep 12\n")
         other.child.stdin.flush()
+        assert "started" in other.until_prompt()
         # His command is waited for, in turns: the console stays usable.
         assert "still runs" in dom0.run("remote off")[0]
         assert "still runs" in dom0.run(f"remote on {KEY}")[0]
