@@ -487,15 +487,7 @@ static void slice_over(void *data)
 /* When a CPU has work, memory is left to those who work with it, and the flush before scrubbing would interrupt them. */
 static bool work_ahead(void)
 {
-	bool more;
-
-	if (READ_ONCE(idle_cpus) != READ_ONCE(cpu_online_mask))
-		return false;
-	/* It waits for other CPUs, which may be waiting for this one. */
-	irq_enable();
-	more = scrub_ahead();
-	irq_disable();
-	return more;
+	return READ_ONCE(idle_cpus) == READ_ONCE(cpu_online_mask) && scrub_ahead();
 }
 
 void idle_loop(void)
