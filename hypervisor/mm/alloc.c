@@ -590,12 +590,15 @@ void forget_last_owner(struct frame *f, domid_t id)
 	spin_unlock(&heap_lock);
 }
 
+/*
+ * Without heap_lock: all other CPUs wait for the audit, none of them within the lock, where nobody polls; but one may have
+ * been stopped while it waited for it, and its ticket would come before ours.
+ */
 bool check_free_lists(uint64_t *frames)
 {
 	bool sound = true;
 
 	*frames = 0;
-	spin_lock(&heap_lock);
 	for (unsigned int zone = 0; zone < NR_ZONES; zone++) {
 		for (unsigned int order = 0; order <= MAX_ORDER; order++) {
 			uint32_t before = NO_FRAME;
@@ -614,9 +617,7 @@ bool check_free_lists(uint64_t *frames)
 			}
 		}
 	}
-	sound = sound && *frames == nr_free;
-	spin_unlock(&heap_lock);
-	return sound;
+	return sound && *frames == nr_free;
 }
 
 /* ---- small objects ---- */
