@@ -22,6 +22,7 @@ static void __attribute__((noreturn)) end_boot(void)
 	discard_boot_memory();
 	domain_unpause(dom0);
 	vcpu_pause_flag_clear(dom0->vcpu[0], VPF_DOWN);
+	scrub_ahead_begin();
 	idle_loop();
 }
 
