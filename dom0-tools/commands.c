@@ -385,7 +385,8 @@ const struct command commands[] = {
      run_block, 5},
     {"bridges", "[--json]", "networks: bridges, their ports and addresses",
      "bridges add NAME, bridges remove NAME, bridges uplink NAME CARD[,CARD]|none change them until the\n"
-     "machine's end; /etc/xl/bridges has them from the start (docs/xl.md).",
+     "machine's end; with bridges follow NAME on guests' links are down while no uplink has one.\n"
+     "/etc/xl/bridges has them from the start (docs/xl.md).",
      run_bridges, 3},
     {"cat", "FILE...", "print files", NULL, run_cat, LINE_SIZE},
     {"clear", "", "clear the screen", NULL, run_clear, 0},
@@ -412,7 +413,7 @@ const struct command commands[] = {
      "is that of a file in /volume/images. SIZE: a number with m, g or t.",
      run_image, LINE_SIZE},
     {"info", "", "hypervisor, machine, and what this domain was given", NULL, run_info, 0},
-    {"ip", "[dhcp|ADDRESS/BITS|off] [gw=ADDRESS] [dns=ADDRESS] [bridge=NAME]",
+    {"ip", "[--json|dhcp|ADDRESS/BITS|off] [gw=ADDRESS] [dns=ADDRESS] [bridge=NAME]",
      "dom0's own address: show it, ask for one, set one",
      "It has none until it is told to: here, by dom0's argument ip=, or by the file /etc/xl/ip (docs/xl.md).",
      run_ip, 4},
@@ -436,10 +437,11 @@ const struct command commands[] = {
     {"time", "COMMAND...", "how long a command takes, and since when: from the machine's start",
      NULL, run_time, LINE_SIZE},
     {"uptime", "", "for how long the machine has been up", NULL, run_uptime, 0},
-    {"vifs", "", "guests' network interfaces, and what went through them",
+    {"vifs", "[--json]", "guests' network interfaces, and what went through them",
      "Malformed: packets that a guest described wrongly. Stalls: times that it took none for too long.\n"
-     "Limited: times that its rate made it wait.",
-     run_vifs, 0},
+     "Limited: times that its rate made it wait. Link: down while the guest is not connected, off\n"
+     "when it was taken down: vifs link DOMAIN NUMBER|MAC up|down.",
+     run_vifs, 4},
     {"volume", "[SUBCOMMAND]", "dom0's volume, the folder /volume",
      "mount DISK [-r]; unmount; sync; format DISK [-L LABEL] [-y]: all on it is lost. DISK: as `disks` shows it, PARTLABEL=... or\n"
      "LABEL=.... Without a subcommand: which volume there is; --json.",

@@ -328,7 +328,7 @@ long net_back_connect(struct net_back *back, const struct net_back_front *front)
 	}
 	back->connected = !error;
 	if (!error)
-		net_port_changed(&back->port, true, features_of(front));
+		net_port_changed(&back->port, net_back_carrier(back), features_of(front));
 	events_restore(masked);
 	return error;
 }
@@ -408,7 +408,7 @@ static void send(struct net_port *port, struct net_packet *packet)
 {
 	struct net_back *back = port->driver;
 
-	if (!back->connected || back->broken)
+	if (!port->link || back->broken)
 		port->sent.dropped++;
 	else if (is_wanted(back, packet))
 		net_back_queue_packet(&back->queue[choose_queue(back, packet)], packet);
@@ -423,7 +423,52 @@ static void flush(struct net_port *port)
 			net_back_fill(&back->queue[i]);
 }
 
-static const struct net_port_operations operations = {.send = send, .flush = flush};
+void net_back_set_multicast_control(struct net_back *back, bool on)
+{
+	/* Read once for each packet. */
+	back->front.multicast_control = on;
+}
+
+/* The link */
+
+bool net_back_carrier(const struct net_back *back)
+{
+	return !back->down && !back->severed;
+}
+
+static void update_link(struct net_back *back)
+{
+	bool link = back->connected && net_back_carrier(back);
+
+	if (back->port.link == link)
+		return;
+	net_port_changed(&back->port, link, back->port.features);
+	for (unsigned int i = 0; i < back->front.queues && !link; i++)
+		net_back_drop_waiting(&back->queue[i]);
+}
+
+void net_back_set_link(struct net_back *back, bool up)
+{
+	bool masked = events_save();
+
+	back->down = !up;
+	update_link(back);
+	events_restore(masked);
+}
+
+static void beyond(struct net_port *port, bool there)
+{
+	struct net_back *back = port->driver;
+	bool before = net_back_carrier(back);
+
+	back->severed = !there;
+	update_link(back);
+	if (before != net_back_carrier(back) && back->config.carrier_changed)
+		back->config.carrier_changed(back->config.data);
+}
+
+static const struct net_port_operations operations = {
+    .send = send, .flush = flush, .beyond = beyond};
 
 /* Life */
 
@@ -516,5 +561,20 @@ void net_back_count(const struct net_back *back, struct net_back_counters *count
 	bool masked = events_save();
 
 	*counters = back->counters;
+	events_restore(masked);
+}
+
+void net_back_look(const struct net_back *back, struct net_back_status *status)
+{
+	bool masked = events_save();
+
+	*status = (struct net_back_status){
+	    .connected = back->connected,
+	    .carrier = net_back_carrier(back),
+	    .down = back->down,
+	    .queues = back->connected ? back->front.queues : 0,
+	    .multicast_control = back->front.multicast_control,
+	    .groups = back->groups_used,
+	};
 	events_restore(masked);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parts of the back half know of each other: net_back.c, net_back_tx.c, net_back_rx.c. Events are masked in all of it. */
+/*
+ * What the parts of the back half know of each other: net_back.c, net_back_tx.c, net_back_rx.c. Events are masked
+ * in all of it.
+ */
 #ifndef NET_BACK_INTERNAL_H
 #define NET_BACK_INTERNAL_H
 
@@ -71,6 +74,8 @@ struct net_back {
 	struct net_back_config config;
 	struct net_back_front front;
 	bool connected, broken;
+	bool down;    /* taken down by net_back_set_link */
+	bool severed; /* there is no network beyond the port */
 	struct net_rate rate;
 	uint8_t groups[64][NET_MAC]; /* with multicast control: those that the guest wants */
 	unsigned int groups_used;

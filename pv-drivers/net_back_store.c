@@ -104,6 +104,11 @@ static bool read_flag(struct xenbus_device *bus, const char *name)
 	return !xenbus_read_other_number(bus, name, &value) && value == 1;
 }
 
+bool net_back_read_multicast_control(struct xenbus_device *bus)
+{
+	return read_flag(bus, NET_BACK_MULTICAST);
+}
+
 /* A number of 32 bits. queue: the directory, "" or "queue-N/". */
 static long read_number(struct xenbus_device *bus, const char *queue, const char *name,
 			uint32_t *number)
@@ -156,7 +161,7 @@ long net_back_read_front(struct xenbus_device *bus, unsigned int queues,
 	front->checksum_ipv6 = read_flag(bus, "feature-ipv6-csum-offload");
 	front->gso_tcpv4 = read_flag(bus, "feature-gso-tcpv4");
 	front->gso_tcpv6 = read_flag(bus, "feature-gso-tcpv6");
-	front->multicast_control = read_flag(bus, "request-multicast-control");
+	front->multicast_control = net_back_read_multicast_control(bus);
 	error = xenbus_read_other_number(bus, "multi-queue-num-queues", &number);
 	*why = "multi-queue-num-queues: more than were offered";
 	if ((error && error != -XEN_ENOENT) || (!error && (number < 1 || number > queues)))

@@ -359,19 +359,23 @@ static bool within_rate(struct net_back_queue *queue, uint32_t size)
 	return false;
 }
 
-/* What has no packet in it, or a bad one, is answered at once. */
+/* What has no packet in it, a bad one, or one that cannot go anywhere is answered at once. */
 static bool settle(struct net_back_queue *queue, const struct chain *chain)
 {
+	struct net_back *back = queue->back;
 	int status = NETIF_RSP_ERROR;
 
-	if (!chain->bad && !chain->extra[XEN_NETIF_EXTRA_TYPE_MCAST_ADD].type &&
-	    !chain->extra[XEN_NETIF_EXTRA_TYPE_MCAST_DEL].type)
-		return false;
 	if (chain->extra[XEN_NETIF_EXTRA_TYPE_MCAST_ADD].type ||
-	    chain->extra[XEN_NETIF_EXTRA_TYPE_MCAST_DEL].type)
-		status = change_groups(queue->back, chain);
-	else
-		queue->back->counters.malformed++;
+	    chain->extra[XEN_NETIF_EXTRA_TYPE_MCAST_DEL].type) {
+		status = change_groups(back, chain);
+	} else if (chain->bad) {
+		back->counters.malformed++;
+	} else if (!back->port.link) {
+		status = NETIF_RSP_DROPPED;
+		back->port.received.dropped++;
+	} else {
+		return false;
+	}
 	answer(queue, chain->ids, chain->slots, chain->extras, status);
 	return true;
 }

@@ -161,7 +161,7 @@ static void send(struct net_port *port, struct net_packet *packet)
 	struct net_front *front = port->driver;
 	unsigned int slots = packet->count + (packet->gso != NET_GSO_NONE);
 
-	if (front->connected && packet->length <= XEN_NETIF_MAX_TX_SIZE &&
+	if (front->port.link && packet->length <= XEN_NETIF_MAX_TX_SIZE &&
 	    packet->count <= XEN_NETIF_NR_SLOTS_MIN && slots <= front->slots_free &&
 	    slots <= RING_FREE_REQUESTS(&front->tx) && put_packet(front, packet)) {
 		port->sent.packets++;
@@ -390,15 +390,35 @@ static uint32_t features_of(struct xenbus_device *bus)
 	return features;
 }
 
+/* The back half's own link: up, if it does not say. */
+static bool read_carrier(struct xenbus_device *bus)
+{
+	uint64_t carrier;
+
+	return xenbus_read_other_number(bus, "carrier", &carrier) || carrier;
+}
+
+static void on_carrier(struct xs_watch *watch, const char *path)
+{
+	struct net_front *front =
+	    (struct net_front *)((char *)watch -
+				 __builtin_offsetof(struct net_front, carrier_watch));
+	bool carrier = read_carrier(&front->xenbus.bus), masked = events_save();
+
+	if (front->connected && front->port.link != carrier)
+		net_port_changed(&front->port, carrier, front->port.features);
+	events_restore(masked);
+}
+
 static long connect(struct xenbus_front *xenbus)
 {
 	struct net_front *front = front_of(xenbus);
 	uint32_t features = features_of(&xenbus->bus);
-	bool masked = events_save();
+	bool carrier = read_carrier(&xenbus->bus), masked = events_save();
 
 	front->connected = true;
 	post_buffers(front);
-	net_port_changed(&front->port, true, features);
+	net_port_changed(&front->port, carrier, features);
 	events_restore(masked);
 	return 0;
 }
@@ -500,13 +520,23 @@ long net_front_open(struct net_front *front, struct xs *xs, const char *own)
 	format_string(front->port.name, sizeof(front->port.name), "%s", "eth0");
 	front->xenbus.bus.data = front;
 	error = xenbus_front_open(&front->xenbus, xs, own, &driver);
-	if (error)
+	if (error) {
 		pages_free(front->pages, NET_FRONT_BUFFERS);
+		return error;
+	}
+	format_string(front->carrier_path, sizeof(front->carrier_path), "%s/carrier",
+		      front->xenbus.bus.other);
+	front->carrier_watch.path = front->carrier_path;
+	front->carrier_watch.fired = on_carrier;
+	error = xs_watch(xs, &front->carrier_watch);
+	if (error)
+		net_front_close(front);
 	return error;
 }
 
 void net_front_close(struct net_front *front)
 {
+	xs_unwatch(front->xenbus.bus.xs, &front->carrier_watch);
 	xenbus_front_close(&front->xenbus);
 	/* What the back half would not let go of stays allocated. */
 	if (take_back(front))

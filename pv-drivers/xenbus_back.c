@@ -58,7 +58,15 @@ static struct xenbus_back *find(const struct xenbus_service *service, unsigned i
 	return back;
 }
 
-/* Only what tools write of interest: the directory as a whole, state and online. */
+/* Of what tools write: the directory as a whole, state, online, and what the driver follows. */
+static bool is_of_interest(const struct xenbus_service *service, const char *node)
+{
+	const char *follows = service->driver->follows;
+
+	return !*node || !strcmp(node, "state") || !strcmp(node, "online") ||
+	       (follows && !strcmp(node, follows));
+}
+
 static void on_tree(struct xs_watch *watch, const char *path)
 {
 	struct xenbus_service *service =
@@ -81,7 +89,7 @@ static void on_tree(struct xs_watch *watch, const char *path)
 		back = find(service, frontend, device);
 	if (!back)
 		service->scan = true;
-	else if (!*rest || !strcmp(rest, "state") || !strcmp(rest, "online"))
+	else if (is_of_interest(service, rest))
 		back->due = true;
 	if (!back || back->due)
 		wake(service);

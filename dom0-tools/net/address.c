@@ -12,6 +12,7 @@
 #include <lwip/tcpip.h>
 #include "files/files.h"
 #include "net/network.h"
+#include "xl/json.h"
 
 #define FILE_PATH     "/etc/xl/ip"
 #define OPTION	      "ip="
@@ -125,37 +126,99 @@ static unsigned int bits_of(const ip4_addr_t *mask)
 	return bits;
 }
 
-static void show(void)
+/* As it was at one moment. */
+struct seen {
+	char mac[18], address[16], gateway[16], dns[16];
+	unsigned int bits;
+	const char *state;
+	struct net_counters received, sent;
+	uint64_t dropped;
+};
+
+static struct seen see(void)
 {
-	struct netif *netif = &interface.netif;
-	char address[16], gateway[16], dns[16];
-	const char *how;
+	const struct netif *netif = &interface.netif;
+	const uint8_t *mac = netif->hwaddr;
+	struct seen seen = {.dropped = interface.dropped};
+
+	LOCK_TCPIP_CORE();
+	snprintf(seen.mac, sizeof(seen.mac), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
+		 mac[2], mac[3], mac[4], mac[5]);
+	ip4addr_ntoa_r(netif_ip4_addr(netif), seen.address, sizeof(seen.address));
+	ip4addr_ntoa_r(netif_ip4_gw(netif), seen.gateway, sizeof(seen.gateway));
+	ipaddr_ntoa_r(dns_getserver(0), seen.dns, sizeof(seen.dns));
+	seen.bits = bits_of(netif_ip4_netmask(netif));
+	seen.state = !netif_is_up(netif)		     ? "off"
+		     : !netif_is_link_up(netif)		     ? "no link"
+		     : dhcp_supplied_address(netif)	     ? "by DHCP"
+		     : ip4_addr_isany(netif_ip4_addr(netif)) ? "waiting for DHCP"
+							     : "static";
+	UNLOCK_TCPIP_CORE();
+	seen.received = interface.port->received;
+	seen.sent = interface.port->sent;
+	return seen;
+}
+
+static void show_uplink(const char *name, bool link, void *data)
+{
+	printf("uplink    %s, %s\n", name, link ? "up" : "down");
+}
+
+static int show(void)
+{
+	struct seen seen;
 
 	if (!bridge[0]) {
 		printf(
 		    "dom0 has no address. `ip dhcp` asks for one, `ip ADDRESS/BITS gw=ADDRESS dns=ADDRESS` sets one.\n");
-		return;
+		return 0;
 	}
-	LOCK_TCPIP_CORE();
-	ip4addr_ntoa_r(netif_ip4_addr(netif), address, sizeof(address));
-	ip4addr_ntoa_r(netif_ip4_gw(netif), gateway, sizeof(gateway));
-	ipaddr_ntoa_r(dns_getserver(0), dns, sizeof(dns));
-	how = !netif_is_up(netif)		      ? "off"
-	      : !netif_is_link_up(netif)	      ? "no link"
-	      : dhcp_supplied_address(netif)	      ? "by DHCP"
-	      : ip4_addr_isany(netif_ip4_addr(netif)) ? "waiting for DHCP"
-						      : "static";
-	printf("bridge    %s, %02x:%02x:%02x:%02x:%02x:%02x\n", bridge, netif->hwaddr[0],
-	       netif->hwaddr[1], netif->hwaddr[2], netif->hwaddr[3], netif->hwaddr[4],
-	       netif->hwaddr[5]);
-	printf("address   %s/%u, %s\n", address, bits_of(netif_ip4_netmask(netif)), how);
-	UNLOCK_TCPIP_CORE();
-	printf("gateway   %s\n", gateway);
-	printf("dns       %s\n", dns);
+	seen = see();
+	printf("bridge    %s, %s\n", bridge, seen.mac);
+	network_each_uplink(bridge, show_uplink, NULL);
+	printf("address   %s/%u, %s\n", seen.address, seen.bits, seen.state);
+	printf("gateway   %s\n", seen.gateway);
+	printf("dns       %s\n", seen.dns);
 	printf("packets   %llu received, %llu sent, %llu dropped\n",
-	       (unsigned long long)interface.port->received.packets,
-	       (unsigned long long)interface.port->sent.packets,
-	       (unsigned long long)interface.dropped);
+	       (unsigned long long)seen.received.packets, (unsigned long long)seen.sent.packets,
+	       (unsigned long long)seen.dropped);
+	return 0;
+}
+
+static void write_uplink(const char *name, bool link, void *data)
+{
+	json_object(data, NULL);
+	json_string(data, "name", name);
+	json_boolean(data, "link", link);
+	json_end(data);
+}
+
+/* An object; what there is not is null. */
+static int write_json(void)
+{
+	struct seen seen;
+	struct json json;
+
+	json_start(&json, stdout);
+	json_object(&json, NULL);
+	json_string(&json, "bridge", bridge[0] ? bridge : NULL);
+	if (bridge[0]) {
+		seen = see();
+		json_string(&json, "mac", seen.mac);
+		json_string(&json, "state", seen.state);
+		json_string(&json, "address", seen.address);
+		json_unsigned(&json, "bits", seen.bits);
+		json_string(&json, "gateway", seen.gateway);
+		json_string(&json, "dns", seen.dns);
+		json_array(&json, "uplinks");
+		network_each_uplink(bridge, write_uplink, &json);
+		json_end(&json);
+		network_json_counters(&json, "received", &seen.received);
+		network_json_counters(&json, "sent", &seen.sent);
+		json_unsigned(&json, "dropped", seen.dropped);
+	}
+	json_end(&json);
+	return 0;
 }
 
 bool address_is_up(void)
@@ -186,10 +249,10 @@ int run_ip(int argc, char **argv)
 	char text[256] = "", error[160];
 	size_t length = 0;
 
-	if (argc == 1) {
-		show();
-		return 0;
-	}
+	if (argc == 1)
+		return show();
+	if (argc == 2 && !strcmp(argv[1], "--json"))
+		return write_json();
 	if (argc == 2 && !strcmp(argv[1], "off"))
 		return turn_off();
 	for (int i = 1; i < argc && length < sizeof(text); i++)
@@ -205,6 +268,5 @@ int run_ip(int argc, char **argv)
 		       interface.port->link ? "answer from a DHCP server" : "link", LEASE_SECONDS);
 		return 1;
 	}
-	show();
-	return 0;
+	return show();
 }

@@ -119,6 +119,27 @@ static uint64_t key_of(const struct bridge_port *port)
 	return address_key(port->port->mac, port->options.vlan);
 }
 
+void bridge_tell_beyond(struct bridge *bridge)
+{
+	bool masked = events_save();
+	bool there = !bridge->follow || !bridge->uplink[0];
+
+	for (struct bridge_port *port = bridge->ports; port && !there; port = port->next)
+		there = port->options.uplink && port->port->link;
+	for (struct bridge_port *port = bridge->ports; port; port = port->next)
+		if (!port->options.uplink && port->port->operations->beyond)
+			port->port->operations->beyond(port->port, there);
+	events_restore(masked);
+}
+
+void bridge_port_changed(struct net_port *port)
+{
+	const struct bridge_port *mine = port->user_data;
+
+	if (mine->options.uplink)
+		bridge_tell_beyond(mine->bridge);
+}
+
 static void link_port(struct bridge *bridge, struct bridge_port *port)
 {
 	bool masked = events_save();
@@ -130,6 +151,7 @@ static void link_port(struct bridge *bridge, struct bridge_port *port)
 	if (is_fixed(port))
 		address_fix(bridge, port, key_of(port));
 	net_port_attach(port->port, &bridge_user, port);
+	bridge_tell_beyond(bridge);
 	events_restore(masked);
 }
 
@@ -187,6 +209,7 @@ static void unlink_port(struct bridge *bridge, struct bridge_port *port)
 	addresses_forget(bridge, port);
 	if (is_fixed(port))
 		fix_again(bridge, key_of(port));
+	bridge_tell_beyond(bridge);
 	events_restore(masked);
 }
 

@@ -38,6 +38,8 @@ struct bridge_options {
 	uint16_t vlan_list[BRIDGE_PORT_VLANS];
 	/* Only from the port's own MAC. */
 	bool strict;
+	/* Towards the network beyond: other ports are told of its link, if the bridge is to. */
+	bool uplink;
 	/* If there are any: only from these addresses (and what one needs to get one: DHCP, probes), and nothing but IP and ARP. */
 	uint8_t ips;
 	struct bridge_ip ip_list[BRIDGE_PORT_IPS];

@@ -34,6 +34,7 @@ struct seen_port {
 /* A bridge as it was at one moment. */
 struct seen {
 	char name[BRIDGE_NAME], uplink[UPLINKS];
+	bool follow;
 	unsigned int ports, addresses;
 	struct seen_port port[PORTS_SHOWN];
 	struct bridge_port *of[PORTS_SHOWN];
@@ -78,6 +79,7 @@ static void see(struct bridge *bridge, struct seen *seen)
 	seen->ports = seen->addresses = 0;
 	memcpy(seen->name, bridge->name, BRIDGE_NAME);
 	memcpy(seen->uplink, bridge->uplink, UPLINKS);
+	seen->follow = bridge->follow;
 	for (struct bridge_port *port = bridge->ports; port && seen->ports < PORTS_SHOWN;
 	     port = port->next)
 		see_port(seen, port);
@@ -139,9 +141,10 @@ static void print_port(const struct seen_port *port)
 
 static void print_text(const struct seen *seen)
 {
-	printf("%s  uplink %s, %u port%s, %u address%s\n", seen->name,
-	       seen->uplink[0] ? seen->uplink : "none", seen->ports, seen->ports == 1 ? "" : "s",
-	       seen->addresses, seen->addresses == 1 ? "" : "es");
+	printf("%s  uplink %s%s, %u port%s, %u address%s\n", seen->name,
+	       seen->uplink[0] ? seen->uplink : "none", seen->follow ? " (followed)" : "",
+	       seen->ports, seen->ports == 1 ? "" : "s", seen->addresses,
+	       seen->addresses == 1 ? "" : "es");
 	for (unsigned int i = 0; i < seen->ports; i++)
 		print_port(&seen->port[i]);
 	for (unsigned int i = 0; i < seen->addresses; i++) {
@@ -157,7 +160,7 @@ static void print_text(const struct seen *seen)
 	}
 }
 
-static void json_counters(struct json *json, const char *key, const struct net_counters *counters)
+void network_json_counters(struct json *json, const char *key, const struct net_counters *counters)
 {
 	json_object(json, key);
 	json_unsigned(json, "packets", counters->packets);
@@ -179,8 +182,8 @@ static void json_port(struct json *json, const struct seen_port *port)
 	json_boolean(json, "trunk", port->options.trunk);
 	json_boolean(json, "strict", port->options.strict);
 	json_unsigned(json, "learned", port->learned);
-	json_counters(json, "received", &port->received);
-	json_counters(json, "sent", &port->sent);
+	network_json_counters(json, "received", &port->received);
+	network_json_counters(json, "sent", &port->sent);
 	json_object(json, "dropped");
 	for (unsigned int i = 0; i < BRIDGE_DROPS; i++)
 		json_unsigned(json, bridge_drop_names[i], port->dropped[i]);
@@ -193,6 +196,7 @@ static void json_bridge(struct json *json, const struct seen *seen)
 	json_object(json, NULL);
 	json_string(json, "name", seen->name);
 	json_string(json, "uplink", seen->uplink[0] ? seen->uplink : NULL);
+	json_boolean(json, "follow", seen->follow);
 	json_array(json, "ports");
 	for (unsigned int i = 0; i < seen->ports; i++)
 		json_port(json, &seen->port[i]);
@@ -265,14 +269,17 @@ int run_bridges(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--json") == 0)
 		return show(true);
 	if (argc == 3 && strcmp(argv[1], "add") == 0)
-		return report(argv[2],
-			      network_create_bridge(argv[2], "", true, BRIDGE_STORM_GUEST));
+		return report(argv[2], network_create_bridge(argv[2], &bridge_settings_default));
 	if (argc == 3 && strcmp(argv[1], "remove") == 0)
 		return report(argv[2], network_remove_bridge(argv[2]));
 	if (argc == 4 && strcmp(argv[1], "uplink") == 0)
 		return report(argv[2], network_set_uplink(
 					   argv[2], strcmp(argv[3], "none") == 0 ? "" : argv[3]));
+	if (argc == 4 && strcmp(argv[1], "follow") == 0 &&
+	    (strcmp(argv[3], "on") == 0 || strcmp(argv[3], "off") == 0))
+		return report(argv[2], network_set_follow(argv[2], strcmp(argv[3], "on") == 0));
 	printf(
-	    "bridges: say nothing, --json, add NAME, remove NAME, or uplink NAME CARD[,CARD...]|none\n");
+	    "bridges: say nothing, --json, add NAME, remove NAME, uplink NAME CARD[,CARD...]|none, "
+	    "or follow NAME on|off\n");
 	return 1;
 }

@@ -274,4 +274,5 @@ static void take_end(struct net_port *port)
 	}
 }
 
-const struct net_port_user bridge_user = {.receive = take, .receive_end = take_end};
+const struct net_port_user bridge_user = {
+    .receive = take, .receive_end = take_end, .changed = bridge_port_changed};

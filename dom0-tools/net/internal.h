@@ -59,6 +59,7 @@ struct bridge {
 	/* What guests' ports are given. */
 	bool antispoof;
 	uint32_t storm;
+	bool follow; /* they are told that there is nothing beyond while no uplink has a link */
 	struct bridge *next;
 	struct bridge_port *ports;
 	struct bridge_port *dirty;
@@ -76,10 +77,25 @@ struct bridge *bridge_of(const struct net_port *port);
 /* Is there a port on it beside those that do not count (NULL: none) and dom0's own, or does dom0's stack use that? */
 bool bridge_is_used(const struct bridge *bridge, bool (*ignore)(const struct net_port *port));
 
+/*
+ * Tell all ports but the uplinks what is beyond: after a change of what that depends on, which a change of the ports or their
+ * links sees to itself.
+ */
+void bridge_tell_beyond(struct bridge *bridge);
+void bridge_port_changed(struct net_port *port);
+
+struct bridge_settings {
+	const char *uplink; /* as in struct bridge */
+	bool antispoof, follow;
+	uint32_t storm;
+};
+extern const struct bridge_settings bridge_settings_default;
+
 /* network.c: what the command does. Errors are negative errnos. */
-long network_create_bridge(const char *name, const char *uplink, bool antispoof, uint32_t storm);
+long network_create_bridge(const char *name, const struct bridge_settings *settings);
 long network_remove_bridge(const char *name);
 long network_set_uplink(const char *name, const char *uplink);
+long network_set_follow(const char *name, bool follow);
 
 /* addresses.c */
 uint64_t address_key(const uint8_t *mac, uint16_t vlan);

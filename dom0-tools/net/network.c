@@ -31,7 +31,7 @@ static struct net_port *find_card(const char *name)
 static long attach_card(struct bridge *bridge, struct net_port *card)
 {
 	const struct bridge_options options = {
-	    .trunk = true, .storm = STORM_UPLINK, .addresses = ADDRESSES_UPLINK};
+	    .trunk = true, .uplink = true, .storm = STORM_UPLINK, .addresses = ADDRESSES_UPLINK};
 
 	return bridge_attach(bridge, card, &options);
 }
@@ -97,19 +97,23 @@ long network_add_card(struct net_port *port)
 	return 0;
 }
 
-long network_create_bridge(const char *name, const char *uplink, bool antispoof, uint32_t storm)
+const struct bridge_settings bridge_settings_default = {
+    .uplink = "", .antispoof = true, .storm = BRIDGE_STORM_GUEST};
+
+long network_create_bridge(const char *name, const struct bridge_settings *settings)
 {
 	struct bridge *bridge;
 	long error;
 
-	if (strlen(uplink) >= UPLINKS)
+	if (strlen(settings->uplink) >= UPLINKS)
 		return -EINVAL;
 	mutex_lock(&lock);
 	error = bridge_create(name, &bridge);
 	if (!error) {
-		memcpy(bridge->uplink, uplink, strlen(uplink) + 1);
-		bridge->antispoof = antispoof;
-		bridge->storm = storm;
+		memcpy(bridge->uplink, settings->uplink, strlen(settings->uplink) + 1);
+		bridge->antispoof = settings->antispoof;
+		bridge->follow = settings->follow;
+		bridge->storm = settings->storm;
 		error = connect_bridge(bridge);
 	}
 	mutex_unlock(&lock);
@@ -180,9 +184,37 @@ long network_set_uplink(const char *name, const char *uplink)
 	if (!error) {
 		memcpy(bridge->uplink, uplink, strlen(uplink) + 1);
 		error = connect_bridge(bridge);
+		bridge_tell_beyond(bridge);
 	}
 	mutex_unlock(&lock);
 	return error;
+}
+
+void network_each_uplink(const char *name, void (*each)(const char *name, bool link, void *data),
+			 void *data)
+{
+	const struct bridge *bridge;
+
+	mutex_lock(&lock);
+	bridge = bridge_find(name);
+	for (unsigned int i = 0; i < card_count && bridge; i++)
+		if (bridge_of(cards[i]) == bridge)
+			each(cards[i]->name, cards[i]->link, data);
+	mutex_unlock(&lock);
+}
+
+long network_set_follow(const char *name, bool follow)
+{
+	struct bridge *bridge;
+
+	mutex_lock(&lock);
+	bridge = bridge_find(name);
+	if (bridge) {
+		bridge->follow = follow;
+		bridge_tell_beyond(bridge);
+	}
+	mutex_unlock(&lock);
+	return bridge ? 0 : -ENOENT;
 }
 
 long network_attach_guest(struct net_port *port, const char *bridge_text, const char *ips)
@@ -213,12 +245,16 @@ long network_attach_guest(struct net_port *port, const char *bridge_text, const 
 
 struct config_line {
 	char name[LINE];
-	const char *uplink;
-	bool antispoof;
-	uint32_t storm;
+	struct bridge_settings settings;
 };
 
-static bool parse_word(struct config_line *line, char *word)
+static bool parse_switch(const char *value, bool *on)
+{
+	*on = strcmp(value, "on") == 0;
+	return *on || strcmp(value, "off") == 0;
+}
+
+static bool parse_word(struct bridge_settings *settings, char *word)
 {
 	char *value = strchr(word, '='), *end;
 	unsigned long storm;
@@ -227,23 +263,23 @@ static bool parse_word(struct config_line *line, char *word)
 		return false;
 	*value++ = 0;
 	if (strcmp(word, "uplink") == 0) {
-		line->uplink = strcmp(value, "none") == 0 ? "" : value;
+		settings->uplink = strcmp(value, "none") == 0 ? "" : value;
 		return true;
 	}
-	if (strcmp(word, "antispoof") == 0) {
-		line->antispoof = strcmp(value, "on") == 0;
-		return line->antispoof || strcmp(value, "off") == 0;
-	}
+	if (strcmp(word, "antispoof") == 0)
+		return parse_switch(value, &settings->antispoof);
+	if (strcmp(word, "follow") == 0)
+		return parse_switch(value, &settings->follow);
 	if (strcmp(word, "storm") != 0)
 		return false;
 	storm = strtoul(value, &end, 10);
-	line->storm = (uint32_t)storm;
+	settings->storm = (uint32_t)storm;
 	return value[0] >= '0' && value[0] <= '9' && !*end && storm <= 10000000;
 }
 
 static void read_line(char *text, unsigned int number)
 {
-	struct config_line line = {.uplink = "", .antispoof = true, .storm = BRIDGE_STORM_GUEST};
+	struct config_line line = {.settings = bridge_settings_default};
 	char *rest, *word, *shown;
 	long error;
 
@@ -254,7 +290,7 @@ static void read_line(char *text, unsigned int number)
 	memcpy(line.name, word, strlen(word) + 1);
 	while ((word = strtok_r(NULL, " \t\r", &rest)) != NULL) {
 		shown = strdup(word);
-		if (!parse_word(&line, word)) {
+		if (!parse_word(&line.settings, word)) {
 			printf(CONFIG ":%u: '%s' is not understood; the line is left out\n", number,
 			       shown ? shown : word);
 			free(shown);
@@ -262,7 +298,7 @@ static void read_line(char *text, unsigned int number)
 		}
 		free(shown);
 	}
-	error = network_create_bridge(line.name, line.uplink, line.antispoof, line.storm);
+	error = network_create_bridge(line.name, &line.settings);
 	if (error)
 		printf(CONFIG ":%u: no bridge '%s': %s\n", number, line.name,
 		       error == -EEXIST ? "there is one of this name" : strerror((int)-error));
@@ -292,6 +328,7 @@ static void read_config(const char *text, size_t size)
 
 void network_start(void)
 {
+	struct bridge_settings settings = bridge_settings_default;
 	const void *text;
 	size_t size;
 	long error = files_map(CONFIG, &text, &size);
@@ -300,7 +337,8 @@ void network_start(void)
 		read_config(text, size);
 		return;
 	}
-	error = network_create_bridge(BRIDGE_DEFAULT, "net0", true, BRIDGE_STORM_GUEST);
+	settings.uplink = "net0";
+	error = network_create_bridge(BRIDGE_DEFAULT, &settings);
 	if (error)
 		printf("No bridge " BRIDGE_DEFAULT ": %s\n", strerror((int)-error));
 }

@@ -2,11 +2,11 @@
 /*
  * dom0's network: its cards, and which bridges there are. /etc/xl/bridges in dom0's root has a line for each bridge,
  *
- *	NAME [uplink=CARD[,CARD...]|none] [antispoof=on|off] [storm=PACKETS]
+ *	NAME [uplink=CARD[,CARD...]|none] [antispoof=on|off] [storm=PACKETS] [follow=on|off]
  *
  * and without that file there is xenbr0, whose uplink is the first card, net0. Uplinks are trunks: VLANs of guests' ports are
  * tagged there; with several the bridge is a switch between them. antispoof (on): guests' ports send from their own MAC only. storm: packets to groups a second that a guest
- * may send, 0 for no limit.
+ * may send, 0 for no limit. follow (off): guests' links are down while no uplink has one.
  */
 #ifndef NET_NETWORK_H
 #define NET_NETWORK_H
@@ -28,6 +28,14 @@ long network_add_card(struct net_port *port);
  * bridge_detach.
  */
 long network_attach_guest(struct net_port *port, const char *bridge, const char *ips);
+
+/* Call each for the uplinks of a bridge that are there. It must not change the network. */
+void network_each_uplink(const char *bridge, void (*each)(const char *name, bool link, void *data),
+			 void *data);
+
+/* An object of an interface's counters, as all commands show them. */
+struct json;
+void network_json_counters(struct json *json, const char *key, const struct net_counters *counters);
 
 /* The command. */
 int run_bridges(int argc, char **argv);

@@ -5,20 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <pv-drivers/net_back_store.h>
-#include <pv-drivers/xenbus_back.h>
 #include "net/network.h"
 
-/* Bridge, ip: as long as toolstacks write them. */
-#define TEXT   256
 #define QUEUES NET_BACK_QUEUES
 
-struct vif {
-	struct xenbus_back xenbus;
-	struct net_back *back;
-	char bridge[TEXT];
-};
-
-static struct xenbus_service service;
+struct xenbus_service vif_service;
 
 static struct vif *vif_of(struct xenbus_back *xenbus)
 {
@@ -29,7 +20,10 @@ static struct xenbus_back *create(void)
 {
 	struct vif *vif = calloc(1, sizeof(*vif));
 
-	return (struct xenbus_back *)vif;
+	if (!vif)
+		return NULL;
+	vif->carrier_told = -1;
+	return &vif->xenbus;
 }
 
 static void destroy(struct xenbus_back *xenbus)
@@ -69,7 +63,7 @@ static const char *attach_error(long error)
 
 static long join_bridge(struct vif *vif, const char **why)
 {
-	char ips[TEXT];
+	char ips[VIF_TEXT];
 	long error;
 
 	*why = "bridge or ip: cannot be read";
@@ -83,10 +77,53 @@ static long join_bridge(struct vif *vif, const char **why)
 	return error;
 }
 
+/* What the tools want of the link, and what the front half is told of it. */
+static void follow_link(struct vif *vif)
+{
+	char wanted[8];
+	int carrier;
+
+	if (!read_text(&vif->xenbus, VIF_LINK, wanted, sizeof(wanted)))
+		net_back_set_link(vif->back, strcmp(wanted, "down") != 0);
+	carrier = net_back_carrier(vif->back);
+	if (carrier == vif->carrier_told ||
+	    xenbus_printf(&vif->xenbus.bus, 0, "carrier", "%d", carrier))
+		return;
+	vif->carrier_told = carrier;
+	/* Linux does not look at the node, but makes itself known to its neighbours again. */
+	if (carrier)
+		xenbus_back_announce(&vif->xenbus);
+}
+
+/* With events masked. */
+static void on_carrier_changed(void *data)
+{
+	xenbus_back_kick(data);
+}
+
+static void on_multicast_changed(struct xs_watch *watch, const char *path)
+{
+	struct vif *vif =
+	    (struct vif *)((char *)watch - __builtin_offsetof(struct vif, multicast_watch));
+
+	xenbus_back_kick(&vif->xenbus);
+}
+
+static long watch_multicast(struct vif *vif)
+{
+	struct xs_watch *watch = &vif->multicast_watch;
+
+	snprintf(vif->multicast_path, sizeof(vif->multicast_path), "%s/" NET_BACK_MULTICAST,
+		 vif->xenbus.bus.other);
+	watch->path = vif->multicast_path;
+	watch->fired = on_multicast_changed;
+	return xs_watch(vif->xenbus.bus.xs, watch);
+}
+
 static long open_vif(struct xenbus_back *xenbus, const char **why)
 {
 	struct vif *vif = vif_of(xenbus);
-	struct net_back_config config = {0};
+	struct net_back_config config = {.carrier_changed = on_carrier_changed, .data = xenbus};
 	long error;
 
 	snprintf(config.name, sizeof(config.name), "vif%u.%u", xenbus->frontend, xenbus->device);
@@ -100,10 +137,13 @@ static long open_vif(struct xenbus_back *xenbus, const char **why)
 	error = join_bridge(vif, why);
 	if (!error) {
 		*why = "the store takes no more";
+		follow_link(vif);
 		error = net_back_offer(&xenbus->bus, QUEUES);
 		if (!error)
 			/* What the scripts of other toolstacks say when they have done this. */
 			error = xenbus_printf(&xenbus->bus, 0, "hotplug-status", "connected");
+		if (!error)
+			error = watch_multicast(vif);
 		if (error)
 			bridge_detach(net_back_port(vif->back));
 	}
@@ -116,11 +156,13 @@ static long open_vif(struct xenbus_back *xenbus, const char **why)
 
 static void close_vif(struct xenbus_back *xenbus)
 {
-	struct net_back *back = vif_of(xenbus)->back;
+	struct vif *vif = vif_of(xenbus);
+	struct net_back *back = vif->back;
 
+	xs_unwatch(xenbus->bus.xs, &vif->multicast_watch);
 	bridge_detach(net_back_port(back));
 	/* Before it is gone: run_vifs looks at it from another thread. */
-	vif_of(xenbus)->back = NULL;
+	vif->back = NULL;
 	net_back_destroy(back);
 }
 
@@ -132,7 +174,16 @@ static long connect_vif(struct xenbus_back *xenbus, const char **why)
 	if (error)
 		return error;
 	*why = "its rings or event channels cannot be used";
+	follow_link(vif_of(xenbus));
 	return net_back_connect(vif_of(xenbus)->back, &front);
+}
+
+static void update_vif(struct xenbus_back *xenbus)
+{
+	struct vif *vif = vif_of(xenbus);
+
+	follow_link(vif);
+	net_back_set_multicast_control(vif->back, net_back_read_multicast_control(&xenbus->bus));
 }
 
 /* Packets that others still hold do not stand in the way: they are not answered any more. */
@@ -150,6 +201,8 @@ static const struct xenbus_back_driver driver = {
     .connect = connect_vif,
     .disconnect = disconnect_vif,
     .close = close_vif,
+    .update = update_vif,
+    .follows = VIF_LINK,
 };
 
 long vif_start(struct xs *xs)
@@ -159,68 +212,5 @@ long vif_start(struct xs *xs)
 	if (!xs)
 		return -ENOMEM;
 	error = xs_dispatch_thread(xs, "vif-watch");
-	return error ? error : xenbus_service_start(&service, xs, &driver);
-}
-
-/* The command */
-
-/* Events are masked while a device is looked at, so that it is written down first. */
-struct row {
-	char name[NET_PORT_NAME];
-	bool link;
-	struct net_counters sent, received;
-	struct net_back_counters counters;
-};
-
-struct table {
-	struct row rows[128];
-	unsigned int count, all;
-};
-
-static bool add_row(struct xenbus_back *xenbus, void *data)
-{
-	struct vif *vif = vif_of(xenbus);
-	struct table *table = data;
-	struct net_port *port;
-	struct row *row;
-
-	if (!vif->back || table->all++ >= sizeof(table->rows) / sizeof(table->rows[0]))
-		return true;
-	row = &table->rows[table->count++];
-	port = net_back_port(vif->back);
-	memcpy(row->name, port->name, sizeof(row->name));
-	row->link = port->link;
-	row->sent = port->sent;
-	row->received = port->received;
-	net_back_count(vif->back, &row->counters);
-	return true;
-}
-
-int run_vifs(int argc, char **argv)
-{
-	struct table *table = calloc(1, sizeof(*table));
-
-	if (!table) {
-		printf("vifs: no memory\n");
-		return 1;
-	}
-	xenbus_service_each(&service, add_row, table);
-	printf("%-12s %-4s %10s %10s %8s %8s %8s %8s %8s %8s\n", "Interface", "Link", "From guest",
-	       "To guest", "Dropped", "Malform.", "Stalls", "Limited", "Events", "Notif.");
-	for (unsigned int i = 0; i < table->count; i++) {
-		const struct row *row = &table->rows[i];
-
-		printf("%-12s %-4s %10llu %10llu %8llu %8llu %8llu %8llu %8llu %8llu\n", row->name,
-		       row->link ? "up" : "down", (unsigned long long)row->received.packets,
-		       (unsigned long long)row->sent.packets, (unsigned long long)row->sent.dropped,
-		       (unsigned long long)row->counters.malformed,
-		       (unsigned long long)row->counters.stalls,
-		       (unsigned long long)row->counters.limited,
-		       (unsigned long long)row->counters.events,
-		       (unsigned long long)row->counters.notifications);
-	}
-	if (table->all > table->count)
-		printf("... and %u more\n", table->all - table->count);
-	free(table);
-	return 0;
+	return error ? error : xenbus_service_start(&vif_service, xs, &driver);
 }

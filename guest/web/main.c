@@ -15,6 +15,7 @@
 #include <guest/thread.h>
 #include <internet.h>
 #include <lwip/api.h>
+#include <lwip/tcpip.h>
 #include <public/errno.h>
 #include <public/sched.h>
 #include <pv-drivers/net_front.h>
@@ -97,6 +98,11 @@ static void start_network(void)
 	if (error)
 		panic("web: no memory for the network, error %ld", error);
 	internet_configure(&interface, &config);
+}
+
+static void on_link(struct netif *netif)
+{
+	printk("web: the link is %s\n", netif_is_link_up(netif) ? "up" : "down");
 }
 
 static void format_address(char *text, size_t size)
@@ -197,5 +203,8 @@ void guest_main(void)
 		printk("web: still waiting for an address\n");
 	format_address(address, sizeof(address));
 	printk("web: http://%s/\n", address);
+	LOCK_TCPIP_CORE();
+	netif_set_link_callback(&interface.netif, on_link);
+	UNLOCK_TCPIP_CORE();
 	work(NULL);
 }

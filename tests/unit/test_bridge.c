@@ -41,6 +41,8 @@ struct test_port {
 	struct net_packet last; /* its fields */
 	struct net_packet *kept;
 	bool promiscuous, keep;
+	bool severed;
+	unsigned int told;
 };
 
 static struct test_port ports[PORTS];
@@ -73,7 +75,14 @@ static void port_promiscuous(struct net_port *port, bool on)
 	((struct test_port *)port->driver)->promiscuous = on;
 }
 
-static const struct net_port_operations operations = {port_send, port_flush, port_promiscuous};
+static void port_beyond(struct net_port *port, bool there)
+{
+	((struct test_port *)port->driver)->severed = !there;
+	((struct test_port *)port->driver)->told++;
+}
+
+static const struct net_port_operations operations = {port_send, port_flush, port_promiscuous,
+						      port_beyond};
 
 static void clear(void)
 {
@@ -568,6 +577,48 @@ static void fixed_address(void **state)
 	assert_int_equal(ports[1].count, 1);
 }
 
+/* Guests' ports are told of the uplinks' links if the bridge is to follow them; uplinks, and those of other bridges, are not. */
+static void follows(void **state)
+{
+	const struct bridge_options uplink = {.trunk = true, .uplink = true};
+
+	attach(0, &uplink);
+	attach(1, &uplink);
+	attach(2, &open_port);
+	assert_false(ports[2].severed);
+	net_port_changed(&ports[0].port, false, 0);
+	net_port_changed(&ports[1].port, false, 0);
+	assert_false(ports[2].severed);
+	/* Without any there is nothing to follow. */
+	bridge->follow = true;
+	bridge_tell_beyond(bridge);
+	assert_false(ports[2].severed);
+	memcpy(bridge->uplink, "net0,net1", 10);
+	bridge_tell_beyond(bridge);
+	assert_true(ports[2].severed);
+	/* Who comes later. */
+	attach(3, &open_port);
+	assert_true(ports[3].severed);
+	/* One is enough. */
+	net_port_changed(&ports[1].port, true, 0);
+	assert_false(ports[2].severed);
+	assert_false(ports[3].severed);
+	/* A guest's own link is nobody else's. */
+	net_port_changed(&ports[3].port, false, 0);
+	assert_false(ports[2].severed);
+	bridge_detach(&ports[1].port);
+	assert_true(ports[2].severed);
+	attach(1, &uplink);
+	assert_false(ports[2].severed);
+	net_port_changed(&ports[1].port, false, 0);
+	assert_true(ports[2].severed);
+	bridge->follow = false;
+	bridge_tell_beyond(bridge);
+	assert_false(ports[2].severed);
+	assert_int_equal(ports[0].told, 0);
+	assert_int_equal(ports[1].told, 0);
+}
+
 /* Two guests with one address: the later has it, and the other when that has gone. */
 static void twins(void **state)
 {
@@ -859,6 +910,7 @@ int main(void)
 	    TEST(guards_ipv4),
 	    TEST(guards_ipv6),
 	    TEST(fixed_address),
+	    TEST(follows),
 	    TEST(twins),
 	    TEST(software),
 	    TEST(tagged_offloads),

@@ -664,6 +664,16 @@ static void test_groups(void **state)
 		expect_answer(7, NETIF_RSP_OKAY);
 		expect_answer(0, NETIF_RSP_NULL);
 	}
+	/* The guest changes its mind while it is connected. */
+	for (unsigned int on = 0; on < 2; on++) {
+		uint8_t bytes[60] = {0x33, 0x33, 0, 0, 0, 9};
+
+		net_back_set_multicast_control(back, on);
+		packet = net_packet_from_bytes(pool, bytes, 60);
+		net_port_send(net_back_port(back), packet);
+		net_packet_put(packet);
+		assert_int_equal(net_back_port(back)->sent.packets, 3);
+	}
 	/* Their number is bounded. */
 	extra.type = XEN_NETIF_EXTRA_TYPE_MCAST_ADD;
 	for (unsigned int i = 0; i < 70; i++) {
@@ -722,6 +732,74 @@ static void test_queues(void **state)
 	for (unsigned int q = 0; q < 4; q++)
 		queues_used += used[q] >= 30;
 	assert_int_equal(queues_used, 4);
+	world_end(back);
+}
+
+/* The link: taken down, or nothing beyond it; no packet passes, none is kept, and the guest's are answered. */
+
+static unsigned int carrier_changes;
+
+static void on_carrier(void *data)
+{
+	(void)data;
+	carrier_changes++;
+}
+
+static void expect_link(struct net_back *back, bool link)
+{
+	static uint16_t id;
+	unsigned int before = seen_count;
+	uint64_t sent = net_back_port(back)->sent.packets;
+
+	assert_int_equal(net_back_port(back)->link, link);
+	world_send_slot(0, ++id, 3, 0, 60, 0);
+	world_push(0);
+	world_run();
+	expect_answer(id, link ? NETIF_RSP_OKAY : NETIF_RSP_DROPPED);
+	expect_no_answer();
+	assert_int_equal(seen_count, before + link);
+	send(back, make(60));
+	assert_int_equal(net_back_port(back)->sent.packets, sent + link);
+}
+
+static void test_link(void **state)
+{
+	struct net_back_config config = {
+	    .name = "vif7.0", .mtu = 1500, .carrier_changed = on_carrier};
+	struct net_back *back = world_begin(&config);
+	struct net_port *port = net_back_port(back);
+	struct net_back_front front = world_front(1, false);
+
+	carrier_changes = 0;
+	seen_count = 0;
+	world.received = on_received;
+	net_back_set_link(back, false);
+	assert_int_equal(net_back_connect(back, &front), 0);
+	expect_link(back, false);
+	net_back_set_link(back, true);
+	expect_link(back, true);
+	/* What waits for buffers goes with the link. */
+	assert_int_equal(back->queue[0].waits, 1);
+	port->operations->beyond(port, false);
+	assert_int_equal(carrier_changes, 1);
+	assert_false(net_back_carrier(back));
+	assert_int_equal(back->queue[0].waits, 0);
+	assert_int_equal(net_pool_packets_free(pool), 200);
+	expect_link(back, false);
+	port->operations->beyond(port, false);
+	assert_int_equal(carrier_changes, 1);
+	/* Both are needed; whoever took the link down need not be told. */
+	net_back_set_link(back, false);
+	port->operations->beyond(port, true);
+	assert_int_equal(carrier_changes, 1);
+	expect_link(back, false);
+	net_back_set_link(back, true);
+	assert_true(net_back_carrier(back));
+	expect_link(back, true);
+	net_back_disconnect(back);
+	assert_false(port->link);
+	net_back_set_link(back, true);
+	assert_false(port->link);
 	world_end(back);
 }
 
@@ -839,6 +917,7 @@ int main(void)
 	    cmocka_unit_test(test_no_scatter),
 	    cmocka_unit_test(test_groups),
 	    cmocka_unit_test(test_queues),
+	    cmocka_unit_test(test_link),
 	    cmocka_unit_test(test_connect_fails),
 	    cmocka_unit_test(test_reconnect),
 	    cmocka_unit_test(test_attach),

@@ -188,6 +188,25 @@ long xs_read_number(struct xs *xs, xs_transaction t, const char *path, uint64_t 
 	return -XEN_ENOENT;
 }
 
+/* The back half's node: -1 if there is none. */
+static int store_carrier = -1;
+static struct xs_watch *carrier_watch;
+
+long xs_watch(struct xs *xs, struct xs_watch *watch)
+{
+	assert_null(carrier_watch);
+	assert_string_equal(watch->path, "/back/carrier");
+	carrier_watch = watch;
+	return 0;
+}
+
+long xs_unwatch(struct xs *xs, struct xs_watch *watch)
+{
+	assert_ptr_equal(watch, carrier_watch);
+	carrier_watch = NULL;
+	return 0;
+}
+
 long xenbus_printf(struct xenbus_device *device, xs_transaction t, const char *name,
 		   const char *format, ...)
 {
@@ -197,7 +216,10 @@ long xenbus_printf(struct xenbus_device *device, xs_transaction t, const char *n
 long xenbus_read_other_number(struct xenbus_device *device, const char *name, uint64_t *number)
 {
 	*number = strcmp(name, "feature-no-csum-offload") != 0;
-	return 0;
+	if (strcmp(name, "carrier") != 0)
+		return 0;
+	*number = (uint64_t)store_carrier;
+	return store_carrier < 0 ? -XEN_ENOENT : 0;
 }
 
 long xenbus_ring_create(struct xenbus_device *device, struct xenbus_ring *ring, unsigned int order,
@@ -229,6 +251,7 @@ long xenbus_front_open(struct xenbus_front *front, struct xs *xs, const char *ow
 		       const struct xenbus_front_driver *how)
 {
 	driver = how;
+	snprintf(front->bus.other, sizeof(front->bus.other), "/back");
 	return 0;
 }
 
@@ -420,6 +443,47 @@ static void test_both_ways(void **state)
 	end();
 }
 
+static void set_carrier(int carrier)
+{
+	store_carrier = carrier;
+	carrier_watch->fired(carrier_watch, carrier_watch->path);
+}
+
+/* The back half's link, from the beginning and when it changes; no packet goes out without it. */
+static void test_carrier(void **state)
+{
+	struct net_packet *packet;
+
+	store_carrier = 1;
+	begin();
+	set_carrier(0);
+	assert_false(front.port.link);
+	packet = make(100, false, false);
+	net_port_send(&front.port, packet);
+	net_packet_put(packet);
+	assert_int_equal(front.port.sent.dropped, 1);
+	assert_int_equal(front.port.sent.packets, 0);
+	/* One that says nothing has a link. */
+	set_carrier(-1);
+	assert_true(front.port.link);
+	set_carrier(0);
+	assert_true(driver->disconnect(&front.xenbus, true));
+	set_carrier(1);
+	assert_false(front.port.link);
+	store_carrier = 0;
+	assert_int_equal(driver->prepare(&front.xenbus), 0);
+	assert_int_equal(driver->connect(&front.xenbus), 0);
+	assert_false(front.port.link);
+	set_carrier(1);
+	assert_true(front.port.link);
+	send(&outward, &front.port, make(100, false, false));
+	assert_int_equal(front.port.sent.packets, 1);
+	net_packet_put(outward.sent[0]);
+	end();
+	assert_null(carrier_watch);
+	store_carrier = -1;
+}
+
 /* The back half is a hostile one: whatever it answers, nothing but the link is lost. */
 static void test_hostile_back(void **state)
 {
@@ -516,6 +580,7 @@ int main(void)
 	    cmocka_unit_test(test_both_ways),
 	    cmocka_unit_test(test_hostile_back),
 	    cmocka_unit_test(test_bad_packets),
+	    cmocka_unit_test(test_carrier),
 	};
 
 	return cmocka_run_group_tests(tests, make_pool, drop_pool);

@@ -232,6 +232,8 @@ struct net_port_operations {
 	void (*flush)(struct net_port *port);
 	/* Receive packets to all addresses, or only its own and those to groups. NULL: it always does. */
 	void (*promiscuous)(struct net_port *port, bool on);
+	/* Tell the other end whether the network beyond is there, as it is at first. NULL: it cannot be told. */
+	void (*beyond)(struct net_port *port, bool there);
 };
 
 #define NET_PORT_NAME 16
@@ -242,7 +244,7 @@ struct net_port {
 	uint8_t mac[NET_MAC]; /* its own address, or that of the guest behind it */
 	uint16_t mtu;	      /* bytes of payload: 1500 */
 	uint32_t features;    /* NET_FEATURE_*; the driver may change them by net_port_changed */
-	bool link;	      /* is the cable in, the other half connected? */
+	bool link;	      /* is the cable in, the other half connected and not taken down? */
 	const struct net_port_operations *operations;
 	void *driver;
 	struct net_counters sent,

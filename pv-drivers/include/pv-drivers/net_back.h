@@ -35,7 +35,7 @@ struct net_back_front {
 	bool checksum_ipv4;	   /* not feature-no-csum-offload */
 	bool checksum_ipv6;	   /* feature-ipv6-csum-offload */
 	bool gso_tcpv4, gso_tcpv6; /* feature-gso-tcpv4, -6 */
-	bool multicast_control;	   /* request-multicast-control */
+	bool multicast_control;	   /* request-multicast-control, at first */
 	unsigned int queues;	   /* 1 to NET_BACK_QUEUES */
 	struct {
 		grant_ref_t tx, rx;
@@ -51,6 +51,8 @@ struct net_back_config {
 	uint64_t rate_bytes, rate_nanoseconds;
 	/* Called once, with events masked, when the front half has broken the protocol; it is not listened to any more. */
 	void (*broken)(void *data);
+	/* NULL, or called with events masked when net_back_carrier has another answer because of the port's user. */
+	void (*carrier_changed)(void *data);
 	void *data;
 };
 
@@ -74,6 +76,21 @@ void net_back_destroy(struct net_back *back);
 
 struct net_port *net_back_port(struct net_back *back);
 
+/*
+ * Take the link down, or up as it is at first. While it is down no packets pass: those of the guest's are answered with
+ * NETIF_RSP_DROPPED. Any context.
+ */
+void net_back_set_link(struct net_back *back, bool up);
+
+/* What the front half is to be told: the link is up, and so is what the port's user says is beyond it. Any context. */
+bool net_back_carrier(const struct net_back *back);
+
+/*
+ * With multicast control the guest is given packets only to the groups that it has named, at most 64, and broadcasts. It may name
+ * them with or without. Any context.
+ */
+void net_back_set_multicast_control(struct net_back *back, bool on);
+
 /* What there is to tell. */
 struct net_back_counters {
 	uint64_t notifications; /* events sent to the guest */
@@ -85,5 +102,16 @@ struct net_back_counters {
 };
 
 void net_back_count(const struct net_back *back, struct net_back_counters *counters);
+
+struct net_back_status {
+	bool connected;
+	bool carrier; /* net_back_carrier */
+	bool down;    /* by net_back_set_link */
+	unsigned int queues;
+	bool multicast_control;
+	unsigned int groups; /* that the guest has named */
+};
+
+void net_back_look(const struct net_back *back, struct net_back_status *status);
 
 #endif

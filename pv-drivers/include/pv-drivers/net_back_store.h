@@ -20,4 +20,8 @@ long net_back_offer(struct xenbus_device *bus, unsigned int queues);
 long net_back_read_front(struct xenbus_device *bus, unsigned int queues,
 			 struct net_back_front *front, const char **why);
 
+/* Does the front half want multicast control now? It may change its mind while it is connected; NET_BACK_MULTICAST: its node. */
+#define NET_BACK_MULTICAST "request-multicast-control"
+bool net_back_read_multicast_control(struct xenbus_device *bus);
+
 #endif

@@ -4,7 +4,8 @@
  * to the back half for as long as that takes; what is received lies in pages of this driver's, granted while they wait for
  * a packet and not any longer. One pair of rings, with an event channel each.
  *
- * The back half may go and come again (a driver domain that is restarted): the link goes down and up.
+ * The back half may go and come again (a driver domain that is restarted): the link goes down and up. So it does when the back
+ * half says that there is no carrier.
  */
 #ifndef PV_DRIVERS_NET_FRONT_H
 #define PV_DRIVERS_NET_FRONT_H
@@ -35,6 +36,8 @@ struct net_front {
 	netif_tx_front_ring_t tx;
 	netif_rx_front_ring_t rx;
 	bool connected;
+	struct xs_watch carrier_watch;
+	char carrier_path[XENBUS_PATH + 8];
 
 	/* A slot that is in use: its grant, and with the last one of a packet the packet. */
 	struct {

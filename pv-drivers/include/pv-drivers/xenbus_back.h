@@ -77,6 +77,8 @@ struct xenbus_back_driver {
 	void (*close)(struct xenbus_back *back);
 	/* NULL, or: called after xenbus_back_kick while it is connected. */
 	void (*update)(struct xenbus_back *back);
+	/* NULL, or a node of the device's directory that tools write: when it changes, that is a kick. */
+	const char *follows;
 };
 
 struct xenbus_service {
