@@ -71,7 +71,7 @@ void block_queue(struct block_device *device, struct block_request *request)
 	long error = check(device, request);
 
 	if (error)
-		request->done(request, (int)error);
+		block_done(request, (int)error);
 	else
 		device->operations->submit(device, request);
 	events_restore(masked);
@@ -98,8 +98,28 @@ void block_submit(struct block_device *device, struct block_request *request)
 void block_done(struct block_request *request, int status)
 {
 	bool masked = events_save();
+	struct block_passed *passed = request->passed;
 
+	request->passed = NULL;
+	if (passed && --passed->count == 0)
+		wake_all(&passed->none);
 	request->done(request, status);
+	events_restore(masked);
+}
+
+void block_pass(struct block_passed *passed, struct block_device *to, struct block_request *request)
+{
+	request->passed = passed;
+	passed->count++;
+	block_queue(to, request);
+}
+
+void block_wait_passed(struct block_passed *passed)
+{
+	bool masked = events_save();
+
+	while (passed->count)
+		wait_on(&passed->none, 0);
 	events_restore(masked);
 }
 

@@ -206,7 +206,8 @@ static void submit_discard(struct block_back_slot *slot)
 
 /*
  * Most requests are one step. A barrier is a flush, by which what was written before is stable, the write if there is
- * anything to write, and another flush unless the device writes with fua. False: no step is left.
+ * anything to write, and another flush unless the device writes with fua. A discard is advice, and may have many steps: as the
+ * back half closes those that are left are left out. False: no step is left.
  */
 static bool submit_next(struct block_back_slot *slot)
 {
@@ -216,7 +217,7 @@ static bool submit_next(struct block_back_slot *slot)
 	} else if (slot->transfer_left) {
 		slot->transfer_left = false;
 		submit(slot, slot->transfer, slot->sectors);
-	} else if (slot->discard_left) {
+	} else if (slot->discard_left && !slot->ring->back->closing) {
 		submit_discard(slot);
 	} else if (slot->flush_after) {
 		slot->flush_after = false;

@@ -141,6 +141,16 @@ static bool find_growing(ext2_extent_handle_t tree, const struct ext2fs_extent *
 	       growing->e_len + count <= EXT_INIT_MAX_LEN;
 }
 
+/* The last extent of a tree may go, too. */
+static errcode_t delete_current(ext2_extent_handle_t tree)
+{
+	errcode_t error = ext2fs_extent_delete(tree, 0);
+
+	if (!error)
+		error = ext2fs_extent_fix_parents(tree);
+	return error == EXT2_ET_NO_CURRENT_NODE ? 0 : error;
+}
+
 /* The first blocks of an extent go over to the one before it. */
 static errcode_t move_to_previous(ext2_extent_handle_t tree, struct ext2fs_extent *extent,
 				  uint64_t count, struct ext2fs_extent *growing)
@@ -153,11 +163,7 @@ static errcode_t move_to_previous(ext2_extent_handle_t tree, struct ext2fs_exten
 		error = replace(tree,
 				part(extent, extent->e_lblk + count, extent->e_len - count, false));
 	} else {
-		error = ext2fs_extent_delete(tree, 0);
-		if (!error)
-			error = ext2fs_extent_fix_parents(tree);
-		if (error == EXT2_ET_NO_CURRENT_NODE)
-			error = 0;
+		error = delete_current(tree);
 	}
 	if (!error)
 		error = ext2fs_extent_goto(tree, growing->e_lblk);
@@ -220,7 +226,17 @@ long extents_convert(struct volume *volume, ext2_ino_t node, uint64_t first, uin
 	return volume_errno(error);
 }
 
-/* ---- a file becomes shorter ---- */
+/* ---- blocks go ---- */
+
+static errcode_t give_back(struct volume *volume, ext2_ino_t node, struct ext2_inode *inode,
+			   uint64_t block, uint64_t count)
+{
+	errcode_t error;
+
+	ext2fs_block_alloc_stats_range(volume->fs, block, (blk_t)count, -1);
+	error = ext2fs_iblk_sub_blocks(volume->fs, inode, count);
+	return error ? error : ext2fs_write_inode(volume->fs, node, inode);
+}
 
 /* The last extent goes, or its part from `first` on. *done: nothing lies behind `first`. */
 static errcode_t cut_last(struct volume *volume, ext2_ino_t node, struct ext2_inode *inode,
@@ -246,21 +262,12 @@ static errcode_t cut_last(struct volume *volume, ext2_ino_t node, struct ext2_in
 		extent.e_len = (uint32_t)keep;
 		error = ext2fs_extent_replace(tree, 0, &extent);
 	} else {
-		error = ext2fs_extent_delete(tree, 0);
-		if (!error)
-			error = ext2fs_extent_fix_parents(tree);
-		if (error == EXT2_ET_NO_CURRENT_NODE)
-			error = 0;
+		error = delete_current(tree);
 	}
-	if (error)
-		return error;
-	ext2fs_block_alloc_stats_range(volume->fs, extent.e_pblk + keep, (blk_t)gone, -1);
-	error = ext2fs_iblk_sub_blocks(volume->fs, inode, gone);
-	return error ? error : ext2fs_write_inode(volume->fs, node, inode);
+	return error ? error : give_back(volume, node, inode, extent.e_pblk + keep, gone);
 }
 
-long extents_cut(struct volume *volume, ext2_ino_t node, uint64_t first, unsigned int most,
-		 bool *done)
+long extents_cut(struct volume *volume, ext2_ino_t node, uint64_t first, bool *done)
 {
 	struct ext2_inode inode;
 	ext2_extent_handle_t tree;
@@ -269,8 +276,68 @@ long extents_cut(struct volume *volume, ext2_ino_t node, uint64_t first, unsigne
 	*done = false;
 	if (error)
 		return volume_errno(error);
-	for (unsigned int i = 0; i < most && !*done && !error; i++)
+	for (unsigned int i = 0; i < VOLUME_RUNS && !*done && !error; i++)
 		error = cut_last(volume, node, &inode, tree, first, done);
+	ext2fs_extent_free(tree);
+	return volume_errno(error);
+}
+
+/* Of the current extent: what is in front of the blocks that go stays, and what is behind them. */
+static errcode_t take_out(ext2_extent_handle_t tree, const struct ext2fs_extent *extent,
+			  uint64_t before, uint64_t gone)
+{
+	bool written = !(extent->e_flags & EXT2_EXTENT_FLAGS_UNINIT);
+	uint64_t behind = extent->e_lblk + before + gone, after = extent->e_len - before - gone;
+	errcode_t error;
+
+	if (!before)
+		return after ? replace(tree, part(extent, behind, after, written))
+			     : delete_current(tree);
+	error = replace(tree, part(extent, extent->e_lblk, before, written));
+	return error || !after ? error : insert_after(tree, part(extent, behind, after, written));
+}
+
+/* The first extent with blocks from *first on, or its part before `end`, goes. */
+static errcode_t punch_next(struct volume *volume, ext2_ino_t node, struct ext2_inode *inode,
+			    ext2_extent_handle_t tree, uint64_t *first, uint64_t end)
+{
+	struct ext2fs_extent extent;
+	uint64_t before, gone;
+	errcode_t error = seek(volume, tree, *first, &extent);
+
+	if (error == EXT2_ET_EXTENT_NO_NEXT || error == EXT2_ET_NO_CURRENT_NODE ||
+	    (!error && extent.e_lblk >= end)) {
+		*first = end;
+		return 0;
+	}
+	if (error)
+		return error;
+	if (!is_sound(volume, &extent))
+		return EXT2_ET_EXTENT_LEAF_BAD;
+	if (*first < extent.e_lblk)
+		*first = extent.e_lblk;
+	before = *first - extent.e_lblk;
+	gone = extent.e_len - before;
+	if (gone > end - *first)
+		gone = end - *first;
+	*first += gone;
+	/* One extent becomes two, which may need a block. */
+	if (before && before + gone < extent.e_len && !volume_has_room(volume, 0))
+		return 0;
+	error = take_out(tree, &extent, before, gone);
+	return error ? error : give_back(volume, node, inode, extent.e_pblk + before, gone);
+}
+
+long extents_punch(struct volume *volume, ext2_ino_t node, uint64_t *first, uint64_t end)
+{
+	struct ext2_inode inode;
+	ext2_extent_handle_t tree;
+	errcode_t error = open_tree(volume, node, &inode, &tree);
+
+	if (error)
+		return volume_errno(error);
+	for (unsigned int i = 0; i < VOLUME_RUNS && *first < end && !error; i++)
+		error = punch_next(volume, node, &inode, tree, first, end);
 	ext2fs_extent_free(tree);
 	return volume_errno(error);
 }

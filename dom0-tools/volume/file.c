@@ -212,6 +212,26 @@ long file_written(struct volume_file *file, const struct file_place *place)
 	return error;
 }
 
+long file_punch(struct volume_file *file, uint64_t *first, uint64_t end)
+{
+	struct volume *volume = file->volume;
+	uint64_t start = *first;
+	struct run run;
+	long error = volume->read_only ? -EROFS : file_run(file, start, &run);
+
+	if (error)
+		return error;
+	if (run.state == RUN_HOLE) {
+		*first = run.count < end - start ? start + run.count : end;
+		return 0;
+	}
+	error = volume_begin(volume);
+	if (!error)
+		error = volume_end(volume, extents_punch(volume, file->node, first, end));
+	forget(file, start, end - start);
+	return error;
+}
+
 /* ---- open files ---- */
 
 struct volume_file *file_of_node(struct volume *volume, ext2_ino_t node)

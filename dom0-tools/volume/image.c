@@ -107,6 +107,8 @@ long image_create(struct volume *volume, const char *path, uint64_t size, bool s
 		return with_reason(error, why);
 	error = volume_resize(file, size);
 	if (!error && !sparse)
+		error = volume_set_note(file, NOTE_PREALLOCATED, "1");
+	if (!error && !sparse)
 		error = allocate(file, size, work);
 	volume_close(file);
 	if (!error)
@@ -268,6 +270,7 @@ long image_describe(struct volume *volume, const char *path, struct image_info *
 {
 	struct volume_status status;
 	struct volume_file *file;
+	char text[4];
 	long error = volume_open(volume, path, 0, &file);
 
 	*why = NULL;
@@ -279,6 +282,7 @@ long image_describe(struct volume *volume, const char *path, struct image_info *
 	    .allocated = status.allocated,
 	    .overlays = count_overlays(file),
 	    .in_use = status.in_use,
+	    .preallocated = !volume_get_note(file, NOTE_PREALLOCATED, text, sizeof(text)),
 	};
 	if (volume_get_note(file, NOTE_BASE, info->base, sizeof(info->base)))
 		info->base[0] = 0;

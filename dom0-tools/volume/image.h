@@ -46,6 +46,7 @@ struct image_info {
 	char base[256];
 	unsigned int overlays;
 	bool in_use;
+	bool preallocated; /* it keeps its place: discards are not offered */
 };
 long image_describe(struct volume *volume, const char *path, struct image_info *info,
 		    const char **why);

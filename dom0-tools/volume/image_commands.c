@@ -287,6 +287,7 @@ static void write_info(struct json *json, const char *name, const struct image_i
 	json_string(json, "base", info->base[0] ? info->base : NULL);
 	json_unsigned(json, "overlays", info->overlays);
 	json_boolean(json, "in_use", info->in_use);
+	json_boolean(json, "preallocated", info->preallocated);
 	json_end(json);
 }
 
@@ -329,7 +330,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void show_one(const char *name, struct json *json)
+/* Returns how many bytes it may still take: it is below its size. */
+static uint64_t show_one(const char *name, struct json *json)
 {
 	struct image_info info;
 	char path[SOURCE_PATH];
@@ -337,16 +339,28 @@ static void show_one(const char *name, struct json *json)
 
 	snprintf(path, sizeof(path), IMAGES "/%s", name);
 	if (image_describe(mounted_volume, path, &info, &why))
-		return;
+		return 0;
 	if (json)
 		write_info(json, name, &info);
 	else
 		show_info(name, &info);
+	/* Nothing is written to a base. */
+	return info.overlays || info.allocated > info.size ? 0 : info.size - info.allocated;
+}
+
+static void show_room(uint64_t missing)
+{
+	struct volume_info info;
+
+	volume_describe(mounted_volume, &info);
+	printf("%" PRIu64 " MiB free; images may take %" PRIu64 " MiB more as they are written%s\n",
+	       info.free >> 20, missing >> 20, missing > info.free ? ": too little is free" : "");
 }
 
 static int list(const struct request *request)
 {
 	struct names names = {.count = 0};
+	uint64_t missing = 0;
 	struct json json;
 	long error;
 
@@ -362,12 +376,14 @@ static int list(const struct request *request)
 		printf("%-24s %14s %14s\n", "NAME", "SIZE", "ON DISK");
 	}
 	for (unsigned int i = 0; i < names.count; i++) {
-		show_one(names.list[i], request->json ? &json : NULL);
+		missing += show_one(names.list[i], request->json ? &json : NULL);
 		free(names.list[i]);
 	}
 	free(names.list);
 	if (request->json)
 		json_end(&json);
+	else if (names.count)
+		show_room(missing);
 	if (names.failed)
 		return failed("list", "out of memory: there are more");
 	return error && error != -ENOENT ? failed("list", strerror((int)-error)) : 0;

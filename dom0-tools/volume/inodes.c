@@ -5,8 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#define CUT_RUNS 32 /* extents that one change frees */
-
 static bool is_shown(const struct ext2_inode *inode)
 {
 	return LINUX_S_ISREG(inode->i_mode) || LINUX_S_ISDIR(inode->i_mode);
@@ -346,7 +344,7 @@ long inode_cut(struct volume *volume, ext2_ino_t node, uint64_t size)
 		if (!sized && LINUX_S_ISREG(inode.i_mode))
 			error = set_size(volume, node, size);
 		if (!error)
-			error = extents_cut(volume, node, first, CUT_RUNS, &done);
+			error = extents_cut(volume, node, first, &done);
 		error = volume_end(volume, error);
 	}
 	return error;

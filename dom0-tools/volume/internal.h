@@ -19,6 +19,8 @@
 /* A transaction that has grown beyond this is committed before the next change. A change adds fewer than the second number. */
 #define VOLUME_DIRTY  128
 #define VOLUME_CHANGE 96
+/* Extents that a change frees. */
+#define VOLUME_RUNS 32
 /* Blocks that are left free, so that no change fails for want of a block of metadata when it is half done. */
 #define VOLUME_RESERVE 64
 
@@ -81,11 +83,13 @@ long extents_find(struct volume *volume, ext2_ino_t node, uint64_t block, struct
 long extents_allocate(struct volume *volume, ext2_ino_t node, uint64_t first, uint64_t *count);
 /* Within a change: blocks that are unwritten are written now. They must all be of one run. */
 long extents_convert(struct volume *volume, ext2_ino_t node, uint64_t first, uint64_t count);
+/* Within a change: blocks from `first` on go, the last ones first; at most VOLUME_RUNS extents. *done: there are none left. */
+long extents_cut(struct volume *volume, ext2_ino_t node, uint64_t first, bool *done);
 /*
- * Within a change: blocks from `first` on go, the last ones first; at most about `most` runs of them. *done: there are none left.
+ * Within a change: the blocks from *first up to `end` become a hole; at most VOLUME_RUNS extents. *first moves behind what has
+ * gone: to `end` when all has. On a volume that is full what would split an extent stays.
  */
-long extents_cut(struct volume *volume, ext2_ino_t node, uint64_t first, unsigned int most,
-		 bool *done);
+long extents_punch(struct volume *volume, ext2_ino_t node, uint64_t *first, uint64_t end);
 
 /* ---- inodes.c: inodes and directories ---- */
 
@@ -146,5 +150,10 @@ struct file_place {
 long file_place(struct volume_file *file, uint64_t block, uint64_t wanted,
 		const struct file_fill *fill, struct file_place *place);
 long file_written(struct volume_file *file, const struct file_place *place);
+/*
+ * With the lock: blocks from *first up to `end` become a hole, some of them with each call, which moves *first. Their place may be
+ * another file's soon: the caller makes sure that no request is still on its way there.
+ */
+long file_punch(struct volume_file *file, uint64_t *first, uint64_t end);
 
 #endif

@@ -9,6 +9,9 @@
 #include <guest/thread.h>
 #include "volume/internal.h"
 
+/* Sectors: a gigabyte. However scattered it lies, that does not keep the device from other requests for long. */
+#define MAX_DISCARD (1u << 21)
+
 struct source {
 	struct block_device device;
 	struct volume *volume;
@@ -20,6 +23,8 @@ struct source {
 	/* With events masked. */
 	struct block_request_queue waiting;
 	struct wait_queue work;
+	struct block_passed passed; /* requests that the disk has as they are */
+	bool punching;		    /* places change: the disk is given none */
 	bool stop;
 
 	/* Of its thread: the part of a request that is on its way to the disk. */
@@ -55,6 +60,8 @@ static bool find_place(const struct source *source, const struct block_request *
 	uint64_t count = (in_block + request->sectors + per_block - 1) / per_block;
 	struct run run;
 
+	if (request->operation == BLOCK_DISCARD)
+		return false;
 	for (unsigned int level = 0; level < source->depth; level++) {
 		if (!file_known_run(source->chain[level], block, &run) || run.count < count)
 			return false;
@@ -80,8 +87,8 @@ static void submit(struct block_device *device, struct block_request *request)
 
 	if (request->operation == BLOCK_FLUSH
 		? is_settled(source->volume) || device->flags & BLOCK_READ_ONLY
-		: find_place(source, request, &request->sector)) {
-		block_queue(disk_of(source), request);
+		: !source->punching && find_place(source, request, &request->sector)) {
+		block_pass(&source->passed, disk_of(source), request);
 		return;
 	}
 	block_queue_put(&source->waiting, request);
@@ -300,7 +307,7 @@ static long write_piece(struct source *source, struct cursor *cursor, uint64_t s
 	mutex_unlock(&source->volume->lock);
 	if (error)
 		return error;
-	/* A place does not change as long as the file is a device. */
+	/* Places of a file that is a device change by its discards only, which are this thread's too. */
 	*sectors = in_run(source, &run, sector, *sectors);
 	return transfer(source, BLOCK_WRITE, cursor, run.block * per_block + sector % per_block,
 			*sectors);
@@ -332,6 +339,40 @@ static long flush(struct source *source)
 	return error == -EROFS ? -EIO : error;
 }
 
+/*
+ * The blocks may be another file's as soon as they are free: no read or write may be on its way there then, and none is sent there
+ * until they are forgotten. What comes meanwhile waits for this thread.
+ */
+static long punch(struct source *source, uint64_t first, uint64_t end)
+{
+	struct mutex *lock = &source->volume->lock;
+	long error = 0;
+
+	source->punching = true;
+	block_wait_passed(&source->passed);
+	while (first < end && !error) {
+		mutex_lock(lock);
+		error = file_punch(source->chain[0], &first, end);
+		mutex_unlock(lock);
+	}
+	source->punching = false;
+	return error;
+}
+
+/* Of what a discard covers, whole units: they are what is given a place at once. At the end that is less. */
+static long discard(struct source *source, const struct block_request *request)
+{
+	uint64_t unit = (uint64_t)FILE_UNIT * sectors_per_block(source);
+	uint64_t end = request->sector + request->sectors;
+	uint64_t first_unit = (request->sector + unit - 1) / unit;
+	uint64_t end_unit = end == source->device.sectors ? (end + unit - 1) / unit : end / unit;
+	long error = 0;
+
+	if (first_unit < end_unit)
+		error = punch(source, first_unit * FILE_UNIT, end_unit * FILE_UNIT);
+	return error == -EROFS ? -EIO : error;
+}
+
 static long carry_out(struct source *source, const struct block_request *request)
 {
 	switch (request->operation) {
@@ -340,9 +381,10 @@ static long carry_out(struct source *source, const struct block_request *request
 		return transfer_all(source, request);
 	case BLOCK_FLUSH:
 		return flush(source);
-	default:
-		return -EOPNOTSUPP;
+	case BLOCK_DISCARD:
+		return discard(source, request);
 	}
+	return -EINVAL;
 }
 
 bool volume_source_step(struct block_device *device)
@@ -427,6 +469,14 @@ static long open_chain(struct source *source, const char *path, const char **why
 	return error;
 }
 
+/* It is to keep its place, so that its guest never lacks space. */
+static bool is_preallocated(struct volume_file *file)
+{
+	char text[4];
+
+	return volume_get_note(file, NOTE_PREALLOCATED, text, sizeof(text)) == 0;
+}
+
 static void describe(struct source *source, const char *path, bool read_only)
 {
 	struct block_device *disk = disk_of(source);
@@ -442,6 +492,10 @@ static void describe(struct source *source, const char *path, bool read_only)
 	    .flags = read_only ? BLOCK_READ_ONLY : 0,
 	    .driver = source,
 	};
+	if (!is_preallocated(source->chain[0])) {
+		source->device.discard_granularity = FILE_UNIT * source->volume->disk.block_size;
+		source->device.max_discard = MAX_DISCARD;
+	}
 	snprintf(source->device.name, sizeof(source->device.name), "%s", name ? name + 1 : path);
 }
 
@@ -507,7 +561,9 @@ long volume_source_open(struct volume *volume, const char *path, bool read_only,
 		*device = &source->device;
 	}
 	mutex_unlock(&opening);
-	if (!error && !read_only && source->device.flags & BLOCK_READ_ONLY) {
+	/* A snapshot may have been made while it was open for reading. */
+	if (!error && !read_only &&
+	    (source->device.flags & BLOCK_READ_ONLY || source->chain[0]->is_base)) {
 		*why = volume->read_only
 			   ? "the volume is read-only"
 			   : "there are overlays over this image (snapshots): it can only be read";

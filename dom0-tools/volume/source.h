@@ -8,7 +8,10 @@
  * never written in the overlay is read from the base. The extents of the overlay's file are the map of what was written, so it
  * survives a power cut as any file does. As long as it has overlays ("cerne.overlays" counts them) a base cannot be written.
  *
- * A write is done before the file system knows of its blocks for good; a flush waits for that. Discard is refused.
+ * A write is done before the file system knows of its blocks for good; a flush waits for that.
+ *
+ * A discard gives blocks back to the file system, in units of 64 KiB: the file has a hole there, which reads as zeros, or as what the
+ * base has. A file with the note "cerne.preallocated" keeps its blocks: its device has no discard.
  */
 #ifndef VOLUME_SOURCE_H
 #define VOLUME_SOURCE_H
@@ -16,9 +19,10 @@
 #include <stdbool.h>
 #include "volume/volume.h"
 
-#define NOTE_BASE    "cerne.base"
-#define SOURCE_DEPTH 8 /* files in such a chain */
-#define SOURCE_PATH  256
+#define NOTE_BASE	  "cerne.base"
+#define NOTE_PREALLOCATED "cerne.preallocated"
+#define SOURCE_DEPTH	  8 /* files in such a chain */
+#define SOURCE_PATH	  256
 
 /*
  * The device of a file; the same one for all who open it. It stays until each has closed it. While there is one the file is not

@@ -127,6 +127,8 @@ static void use_image(const char *path)
 	}
 	block_read(device, 0, bytes, 128);
 	block_write(device, 3, bytes, 100);
+	block_discard(device, 100, device->sectors / 2);
+	block_write(device, 300, bytes, 8);
 	block_flush(device);
 	volume_source_close(device);
 	device = NULL;

@@ -59,6 +59,8 @@ def test_volume_lasts(machine, tmp_path):
         assert "there is such a file already" in dom0.run("image create d 8m")[0]
         images = {image["name"]: image for image in json.loads("\n".join(dom0.run("image list --json")))}
         assert images["d"]["allocated_bytes"] == images["d"]["bytes"] == 8 << 20 and images["s"]["allocated_bytes"] == 0
+        assert images["d"]["preallocated"] and not images["s"]["preallocated"]
+        assert "images may take 8 MiB more as they are written" in dom0.run("image list")[-1]
         dom0.xl("create -q v")
         Guest(dom0, "v").run("disk write 51712 8 16 90", r"disk 51712: written, status 0")
         assert "it is in use" in dom0.run("image delete d")[0]
@@ -139,9 +141,13 @@ def test_power_cuts(machine, tmp_path, rounds):
             expected[sector] = found
 
 
+def allocated(dom0, name):
+    return json.loads("\n".join(dom0.run(f"image info {name} --json")))["allocated_bytes"]
+
+
 def test_linux_on_a_volume(machine, tmp_path):
     """A volume that a Linux machine made and filled: Debian's kernel boots from it, with an overlay over an image that stays as it
-    is; what it writes is in the copy of both that dom0 makes."""
+    is; what it writes is in the copy of both that dom0 makes, what it has removed and trimmed is the volume's again."""
     tree = tmp_path / "tree"
     for folder in ("boot", "xl", "images"):
         (tree / folder).mkdir(parents=True)
@@ -165,7 +171,10 @@ def test_linux_on_a_volume(machine, tmp_path):
         wanted = guest.run("md5sum </m/file").split()[0]
         guest.run("umount /m; mount -t ext4 -o ro /dev/xvda /m")
         assert guest.run("md5sum </m/file").split()[0] == wanted
-        guest.run("umount /m")
+        guest.run("umount /m; mount -t ext4 /dev/xvda /m; dd if=/dev/zero of=/m/much bs=64k count=128 2>/dev/null; sync")
+        taken = allocated(dom0, "work")
+        guest.run("rm /m/much; sync; fstrim /m; umount /m")
+        assert allocated(dom0, "work") < taken - (7 << 20)
         assert not linux.BAD.findall(guest.run("dmesg"))
         dom0.xl("destroy linux")
         dom0.wait_for("gone", lambda domains: list(domains) == ["Domain-0"])

@@ -13,6 +13,7 @@
  */
 #include "unit.h"
 #include "volume_host.h"
+#include "volume/internal.h"
 
 #define SIZE	   (16ul << 20)
 #define FILES	   8
@@ -122,13 +123,31 @@ static void resize_file(unsigned int n)
 	now[n].size = size;
 }
 
+/* Blocks in the middle become a hole. */
+static void punch_file(unsigned int n)
+{
+	uint64_t blocks = FILE_SIZE / 4096, start = random_below((uint32_t)blocks), first = start,
+		 end = start + 1 + random_below((uint32_t)(blocks - start));
+	struct volume_file *file;
+	char path[32];
+
+	path_of(n, path);
+	assert_int_equal(volume_open(volume, path, VOLUME_WRITE, &file), 0);
+	mutex_lock(&volume->lock);
+	while (first < end)
+		assert_int_equal(file_punch(file, &first, end), 0);
+	mutex_unlock(&volume->lock);
+	volume_close(file);
+	memset(now[n].data + start * 4096, 0, (end - start) * 4096);
+}
+
 static void operate(void)
 {
 	unsigned int n = random_below(FILES), m;
 	char path[32], other[32];
 
 	path_of(n, path);
-	switch (random_below(10)) {
+	switch (random_below(12)) {
 	case 0:
 		if (now[n].size < 0)
 			return;
@@ -161,6 +180,13 @@ static void operate(void)
 		return;
 	case 4:
 		volume_tick(volume);
+		return;
+	case 5:
+	case 6:
+		if (now[n].size < 0)
+			return;
+		note_change(n, false);
+		punch_file(n);
 		return;
 	default:
 		note_change(n, false);

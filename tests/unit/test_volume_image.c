@@ -103,7 +103,38 @@ static void make_base(unsigned char *base)
 	memset(base + MIB / 4, 0, MIB / 4);
 }
 
-/* ---- what is written is read ---- */
+/* ---- what is written is read, and what is discarded reads as what lies below ---- */
+
+#define UNIT 128 /* sectors: discards are of whole units */
+
+/* The part of a discard that has an effect. */
+static unsigned int units_of(unsigned int *sector, unsigned int sectors)
+{
+	unsigned int end = (*sector + sectors) / UNIT * UNIT;
+
+	*sector = (*sector + UNIT - 1) / UNIT * UNIT;
+	return end > *sector ? end - *sector : 0;
+}
+
+static bool has_discard(unsigned int n)
+{
+	return devices[n]->discard_granularity != 0;
+}
+
+/* Of image n, whose contents are `expected` and whose base has `below`. Returns how many sectors from *sector on are different now. */
+static unsigned int discard(unsigned int n, unsigned int *sector, unsigned int sectors,
+			    unsigned char *expected, const unsigned char *below)
+{
+	static const unsigned char zeros[MIB];
+	size_t at;
+
+	assert_int_equal(block_discard(devices[n], *sector, sectors),
+			 has_discard(n) ? 0 : -XEN_EOPNOTSUPP);
+	sectors = has_discard(n) ? units_of(sector, sectors) : 0;
+	at = *sector * BLOCK_SECTOR;
+	memcpy(expected + at, (below ? below : zeros) + at, sectors * BLOCK_SECTOR);
+	return sectors;
+}
 
 static void test_contents(void **state)
 {
@@ -124,6 +155,11 @@ static void test_contents(void **state)
 		fill(data, sectors * BLOCK_SECTOR);
 		assert_int_equal(block_write(devices[n], sector, data, sectors), 0);
 		memcpy(expected[n] + sector * BLOCK_SECTOR, data, sectors * BLOCK_SECTOR);
+		if (random_below(8) == 0) {
+			sector = random_below(SECTORS);
+			discard(n, &sector, 1 + random_below(SECTORS - sector), expected[n],
+				n == 2 ? base : NULL);
+		}
 		sector = random_below(SECTORS - 64);
 		assert_int_equal(block_read(devices[n], sector, got, 64), 0);
 		assert_memory_equal(got, expected[n] + sector * BLOCK_SECTOR, 64 * BLOCK_SECTOR);
@@ -191,6 +227,162 @@ static void test_nothing_is_copied(void **state)
 	end_volume();
 }
 
+/* ---- discards ---- */
+
+static uint64_t allocated(const char *name)
+{
+	struct image_info info;
+
+	assert_int_equal(image_describe(volume, name, &info, &why), 0);
+	return info.allocated;
+}
+
+static uint64_t free_bytes(void)
+{
+	struct volume_info info;
+
+	volume_describe(volume, &info);
+	return info.free;
+}
+
+/* Blocks come back once the discard is stable, all but those of units in part; those of a preallocated image do not. */
+static void test_discard_gives_back(void **state)
+{
+	static unsigned char data[MIB];
+	uint64_t before;
+
+	make_volume();
+	assert_int_equal(image_create(volume, "sparse", MIB, true, NULL, &why), 0);
+	assert_int_equal(image_create(volume, "whole", MIB, false, NULL, &why), 0);
+	devices[0] = open_image("whole", false);
+	assert_int_equal(block_discard(devices[0], 0, SECTORS), -XEN_EOPNOTSUPP);
+	assert_int_equal(allocated("whole"), MIB);
+	devices[1] = open_image("sparse", false);
+	before = free_bytes();
+	fill(data, MIB);
+	assert_int_equal(block_write(devices[1], 0, data, SECTORS), 0);
+	assert_int_equal(allocated("sparse"), MIB);
+	assert_int_equal(block_discard(devices[1], 1, SECTORS - 2), 0);
+	assert_int_equal(allocated("sparse"), 2 * UNIT * BLOCK_SECTOR);
+	assert_int_equal(block_flush(devices[1]), 0);
+	assert_int_equal(free_bytes(), before - 2 * UNIT * BLOCK_SECTOR);
+	assert_int_equal(block_discard(devices[1], 0, SECTORS), 0);
+	assert_int_equal(block_discard(devices[1], 0, SECTORS), 0);
+	assert_int_equal(block_flush(devices[1]), 0);
+	assert_int_equal(allocated("sparse"), 0);
+	assert_int_equal(free_bytes(), before);
+	for (unsigned int i = 0; i < 2; i++)
+		volume_source_close(devices[i]);
+	memset(devices, 0, sizeof(devices));
+	end_volume();
+}
+
+/* Many extents, of a tree with several levels, in steps. */
+static void test_discard_of_many_extents(void **state)
+{
+	static unsigned char page[4096];
+	uint64_t size = 400ul * 2 * UNIT * BLOCK_SECTOR, before;
+
+	fake_disk_open(&host_disk, 64 * MIB);
+	assert_int_equal(volume_format(&host_disk.device, "cerne", problem), 0);
+	mount_volume(&host_disk.device);
+	before = free_bytes();
+	assert_int_equal(image_create(volume, "sparse", size, true, NULL, &why), 0);
+	devices[0] = open_image("sparse", false);
+	for (unsigned int i = 0; i < 400; i++)
+		assert_int_equal(block_write(devices[0], 2ul * UNIT * i, page, 8), 0);
+	assert_true(allocated("sparse") > 400 * UNIT * BLOCK_SECTOR);
+	assert_int_equal(block_discard(devices[0], 3, size / BLOCK_SECTOR - 6), 0);
+	assert_in_range(allocated("sparse"), UNIT * BLOCK_SECTOR, UNIT * BLOCK_SECTOR + 8192);
+	assert_int_equal(block_discard(devices[0], 0, size / BLOCK_SECTOR), 0);
+	volume_source_close(devices[0]);
+	devices[0] = NULL;
+	assert_int_equal(image_delete(volume, "sparse", &why), 0);
+	assert_int_equal(free_bytes(), before);
+	end_volume();
+}
+
+/* When the volume is full, what goes makes room again. */
+static void test_discard_when_full(void **state)
+{
+	static unsigned char data[MIB];
+	uint64_t sector;
+
+	make_volume();
+	assert_int_equal(image_create(volume, "sparse", 64 * MIB, true, NULL, &why), 0);
+	devices[0] = open_image("sparse", false);
+	for (sector = 0; !block_write(devices[0], sector, data, SECTORS); sector += SECTORS)
+		;
+	assert_int_equal(block_discard(devices[0], SECTORS, 4 * SECTORS), 0);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(block_write(devices[0], sector + i * SECTORS, data, SECTORS), 0);
+	volume_source_close(devices[0]);
+	devices[0] = NULL;
+	end_volume();
+}
+
+static struct block_request late; /* a read that comes in the middle of a discard */
+static int late_status;
+static unsigned int waits;
+
+/*
+ * The discard waits for the write that the disk has; nothing is freed, and what comes is not sent to where the data is no more.
+ */
+static bool while_discard_waits(void)
+{
+	if (waits++ == 0) {
+		assert_int_equal(allocated("sparse"), UNIT * BLOCK_SECTOR);
+		block_submit(devices[0], &late);
+		assert_ptr_equal(host_disk.queued.first->next, NULL);
+		host_disk.slow = false;
+	}
+	return fake_disk_step(&host_disk);
+}
+
+static void test_discard_waits_for_requests(void **state)
+{
+	static unsigned char page[4096] __attribute__((aligned(4096))), zeros[4096];
+	struct block_segment segment = {.machine = (uint64_t)page, .data = page, .length = 4096};
+	int written = 1, discarded = 1;
+	struct block_request write = {.operation = BLOCK_WRITE,
+				      .sectors = 8,
+				      .segments = &segment,
+				      .count = 1,
+				      .done = on_done,
+				      .owner = &written};
+	struct block_request discard = {
+	    .operation = BLOCK_DISCARD, .sectors = UNIT, .done = on_done, .owner = &discarded};
+
+	make_volume();
+	assert_int_equal(image_create(volume, "sparse", MIB, true, NULL, &why), 0);
+	devices[0] = open_image("sparse", false);
+	memset(page, 1, sizeof(page));
+	assert_int_equal(block_write(devices[0], 0, page, 8), 0);
+	assert_int_equal(block_write(devices[0], 0, page, 8), 0);
+	late = write;
+	late.operation = BLOCK_READ;
+	late.owner = &late_status;
+	late_status = 1;
+	waits = 0;
+	host_disk.slow = true;
+	block_submit(devices[0], &write);
+	block_submit(devices[0], &discard);
+	host_wait = while_discard_waits;
+	assert_true(volume_source_step(devices[0]));
+	host_wait = go_on;
+	assert_int_equal(waits, 1);
+	assert_int_equal(written, 0);
+	assert_int_equal(discarded, 0);
+	assert_int_equal(allocated("sparse"), 0);
+	assert_int_equal(late_status, 1);
+	assert_true(volume_source_step(devices[0]));
+	assert_int_equal(late_status, 0);
+	assert_memory_equal(page, zeros, sizeof(page));
+	volume_source_close(devices[0]);
+	devices[0] = NULL;
+	end_volume();
+}
+
 /* ---- what may not be done ---- */
 
 static void test_refusals(void **state)
@@ -215,6 +407,11 @@ static void test_refusals(void **state)
 	assert_int_equal(volume_resize(file, 0), -EBUSY);
 	volume_close(file);
 	assert_int_equal(volume_source_open(volume, "nothing", false, &device, &why), -ENOENT);
+	/* A snapshot is made while somebody reads: from then on nobody else writes. */
+	devices[0] = open_image("sparse", true);
+	assert_int_equal(image_snapshot(volume, "sparse", "later", &why), 0);
+	assert_int_equal(volume_source_open(volume, "sparse", false, &device, &why), -EROFS);
+	volume_source_close(devices[0]);
 	devices[0] = open_image("whole", false);
 	assert_int_equal(block_open(devices[0], BLOCK_OPEN_WRITE), 0);
 	assert_int_equal(image_delete(volume, "whole", &why), -EBUSY);
@@ -396,6 +593,13 @@ static void cut_power(void)
 		}
 		if (random_below(10) == 0)
 			volume_tick(volume);
+		if (random_below(6) == 0 && has_discard(n)) {
+			unsigned int from = sector, all = random_below(SECTORS - sector) + 1;
+
+			note_write(n, from, units_of(&from, all));
+			discard(n, &sector, all, expected[n], n == 2 ? base : NULL);
+			continue;
+		}
 		note_write(n, sector, sectors);
 		fill(data, sectors * BLOCK_SECTOR);
 		assert_int_equal(block_write(devices[n], sector, data, sectors), 0);
@@ -428,9 +632,16 @@ static void test_power_cuts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_contents), cmocka_unit_test(test_nothing_is_copied),
-	    cmocka_unit_test(test_refusals), cmocka_unit_test(test_full),
-	    cmocka_unit_test(test_chain),    cmocka_unit_test(test_power_cuts),
+	    cmocka_unit_test(test_contents),
+	    cmocka_unit_test(test_nothing_is_copied),
+	    cmocka_unit_test(test_refusals),
+	    cmocka_unit_test(test_full),
+	    cmocka_unit_test(test_chain),
+	    cmocka_unit_test(test_power_cuts),
+	    cmocka_unit_test(test_discard_gives_back),
+	    cmocka_unit_test(test_discard_of_many_extents),
+	    cmocka_unit_test(test_discard_when_full),
+	    cmocka_unit_test(test_discard_waits_for_requests),
 	};
 	int failed;
 

@@ -30,6 +30,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <guest/thread.h>
 
 #define BLOCK_SECTOR 512
 #define BLOCK_NAME   48
@@ -51,6 +52,12 @@ struct block_segment {
 	uint32_t length; /* bytes */
 };
 
+/* For devices that hand requests on to another one: those that are there now, and who waits for there being none. */
+struct block_passed {
+	unsigned int count;
+	struct wait_queue none;
+};
+
 enum block_operation { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD };
 
 struct block_request {
@@ -68,6 +75,11 @@ struct block_request {
 	void (*done)(struct block_request *request, int status);
 	void *owner; /* the caller's */
 
+	/*
+	 * NULL from the caller. One device at most, of those that hand the request on to each other, may count it, by
+	 * block_pass.
+	 */
+	struct block_passed *passed;
 	/* Of the device that has the request. One that hands it on to another gives these away too. */
 	struct block_request *next;
 	uint64_t scratch[6];
@@ -131,6 +143,14 @@ void block_kick(struct block_device *device);
 
 /* For devices: a request is finished, with 0 or an error. The request must not be touched any more. */
 void block_done(struct block_request *request, int status);
+
+/*
+ * For devices: hand a request on to another one, as block_queue, and count it until it is done. Events are masked. For threads:
+ * wait until none is there; who hands on more meanwhile keeps the other waiting.
+ */
+void block_pass(struct block_passed *passed, struct block_device *to,
+		struct block_request *request);
+void block_wait_passed(struct block_passed *passed);
 
 /* For devices: a queue of requests, first in first out, linked through `next`. Zeroed: empty. Events are masked. */
 struct block_request_queue {
