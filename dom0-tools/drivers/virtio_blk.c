@@ -578,6 +578,21 @@ static long probe(struct pci_device *pci)
 	return 0;
 }
 
+/* What it was given is stable then, and it reaches no memory any more. It has the time that any request has. */
+static void stop(struct pci_device *pci)
+{
+	const struct virtio_device *virtio = pci->private;
+	struct virtio_blk *disk = virtio->driver;
+	bool masked;
+
+	block_flush(&disk->device);
+	masked = events_save();
+	if (!disk->stopped)
+		virtio_stop(&disk->virtio);
+	disk->stopped = true;
+	events_restore(masked);
+}
+
 static const struct pci_match matches[] = {
     {VIRTIO_VENDOR, VIRTIO_PCI_MODERN(DEVICE_TYPE), 0, 0},
     {VIRTIO_VENDOR, LEGACY_DEVICE, 0, 0},
@@ -585,4 +600,4 @@ static const struct pci_match matches[] = {
 };
 
 const struct pci_driver virtio_blk_driver = {
-    .name = "virtio-blk", .matches = matches, .probe = probe};
+    .name = "virtio-blk", .matches = matches, .probe = probe, .stop = stop};

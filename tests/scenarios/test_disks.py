@@ -4,11 +4,12 @@ wrong below is told and hurts nobody."""
 import json
 import os
 import re
+import time
 
 import pytest
 
 import disk_image
-from machine import BUILD
+from machine import BUILD, PATIENCE
 from shell import Shell
 
 
@@ -59,6 +60,26 @@ def test_virtio_disk(machine, tmp_path, chipset, vectors, kind):
     after = disk_image.read(image)
     assert after[4096 * 512:12001 * 512] == disk_image.pattern(7905)
     assert after[:4096 * 512] == before[:4096 * 512] and after[12001 * 512:] == before[12001 * 512:]
+
+
+def flushes(machine):
+    return sum(drive["stats"]["flush_operations"] for drive in machine.qmp("query-blockstats"))
+
+
+def test_stopped_in_order(machine, tmp_path):
+    """When the machine is switched off the disk has been flushed, and the device reset."""
+    image = disk_image.make(tmp_path / "disk.img", 2)
+    with boot(machine, virtio(image, device=",id=v") + ["-no-shutdown"]) as m:
+        shell = Shell(m)
+        before = flushes(m)
+        assert m.qmp("x-query-virtio-status", path="/machine/peripheral/v/virtio-backend")["status"]["statuses"]
+        m.send("poweroff\r")
+        end = time.monotonic() + PATIENCE
+        while m.qmp("query-status")["status"] != "shutdown":
+            assert time.monotonic() < end, "it does not go off"
+            time.sleep(0.1)
+        assert flushes(m) > before
+        assert not m.qmp("x-query-virtio-status", path="/machine/peripheral/v/virtio-backend")["status"]["statuses"]
 
 
 def blkdebug(path, config, rules):

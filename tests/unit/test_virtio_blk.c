@@ -57,6 +57,7 @@ long virtio_open(struct virtio_device *device, struct pci_device *of)
 {
 	transport = device;
 	device->pci = of;
+	of->private = device;
 	return 0;
 }
 
@@ -453,6 +454,36 @@ static void test_does_not_come_back(void **state)
 	end();
 }
 
+/* At the machine's end: a flush, and then nothing more. One that stands still is given up. */
+static void test_stop(void **state)
+{
+	begin();
+	ask(0, BLOCK_WRITE, 1);
+	run_device();
+	answered = stops = 0;
+	virtio_blk_driver.stop(&pci);
+	assert_int_equal(answered, 1);
+	assert_int_equal(stops, 1);
+	ask(1, BLOCK_WRITE, 2);
+	assert_int_equal(answered, 1);
+	assert_true(disk()->stopped);
+	now += 10 * disk_timeout;
+	look(disk());
+	assert_int_equal(restarts, 0);
+	end();
+	begin();
+	answers = false;
+	resets_fail = true;
+	ask(0, BLOCK_WRITE, 1);
+	now += disk_timeout + NSEC_PER_SEC;
+	look(disk());
+	answered = stops = 0;
+	virtio_blk_driver.stop(&pci);
+	assert_int_equal(answered, 0);
+	assert_int_equal(stops, 0);
+	end();
+}
+
 static void test_resize(void **state)
 {
 	begin();
@@ -474,6 +505,7 @@ int main(void)
 	    cmocka_unit_test(test_lost_interrupt),
 	    cmocka_unit_test(test_lies),
 	    cmocka_unit_test(test_does_not_come_back),
+	    cmocka_unit_test(test_stop),
 	    cmocka_unit_test(test_resize),
 	};
 
