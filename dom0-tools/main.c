@@ -63,6 +63,7 @@ int main(int argc, char **argv)
 	files_start();
 	network_start();
 	drivers_options(argc, argv);
+	pci_options(argc, argv);
 	start_devices();
 	mounted_start(argc, argv);
 	start_services();

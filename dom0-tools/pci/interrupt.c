@@ -149,6 +149,24 @@ static long open_line(struct pci_device *device)
 	return 1;
 }
 
+/* ---- dom0's argument ---- */
+
+#define OPTION "pci="
+
+static bool lines_only;
+
+void pci_options(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		if (strncmp(argv[i], OPTION, sizeof(OPTION) - 1) != 0)
+			continue;
+		if (strcmp(argv[i] + sizeof(OPTION) - 1, "nomsi") == 0)
+			lines_only = true;
+		else
+			printf("%s: there is only %snomsi\n", argv[i], OPTION);
+	}
+}
+
 /* ---- for drivers ---- */
 
 long pci_interrupts_open(struct pci_device *device, unsigned int wanted)
@@ -162,8 +180,8 @@ long pci_interrupts_open(struct pci_device *device, unsigned int wanted)
 		return -ENOMEM;
 	for (unsigned int n = 0; n < wanted; n++)
 		device->vectors[n].device = device;
-	got = open_msix(device, wanted);
-	if (got < 0)
+	got = lines_only ? -ENODEV : open_msix(device, wanted);
+	if (got < 0 && !lines_only)
 		got = open_msi(device);
 	if (got < 0)
 		got = open_line(device);

@@ -111,6 +111,12 @@ struct pci_driver {
 /* All of them, in the order in which they are asked; ends with NULL. A new driver is a row in pci/drivers.c. */
 extern const struct pci_driver *const pci_drivers[];
 
+/*
+ * dom0's arguments, before pci_start. pci=nomsi: devices interrupt by their lines only, on machines that lose messages, or to
+ * see lines working. What is wrong is told.
+ */
+void pci_options(int argc, char **argv);
+
 /* Find all devices, announce them to the hypervisor and give each to a driver. Once. 0 or a negative errno. */
 long pci_start(void);
 
@@ -203,7 +209,7 @@ void pci_bus_master(struct pci_device *device, bool on);
 /* ---- interrupts ---- */
 
 /*
- * Get at most `wanted` interrupts (1 to PCI_VECTORS): MSI-X, or one by MSI, or one by the device's line. How many there
+ * Get at most `wanted` interrupts (1 to PCI_VECTORS): MSI-X, or one by MSI, or (always with pci=nomsi) one by the device's line. How many there
  * are now, 1 or more, or a negative errno. device->interrupts says of which kind. Registers of MSI-X are memory of a BAR:
  * decoding is switched on. None is delivered before its handler is set.
  */

@@ -7,7 +7,7 @@ import pytest
 
 import disk_image
 from shell import PROMPT, Shell
-from test_disks import blkdebug, boot, listed
+from test_disks import blkdebug, boot, listed, virtio
 
 
 def nvme(disks, controller="n"):
@@ -60,6 +60,28 @@ def test_native_disk(machine, tmp_path, kind):
     assert after[4096 * 512:12001 * 512] == disk_image.pattern(7905)
     assert after[:4096 * 512] == before[:4096 * 512] and after[12001 * 512:] == before[12001 * 512:]
     assert disk_image.read(images[1]) == disk_image.pattern(16384)
+
+
+def test_lines(machine, tmp_path):
+    """A machine whose messages are not to be used: disks on all three controllers, which share lines, are all right."""
+    images = [disk_image.make(tmp_path / f"{n}.img", 4, n) for n in range(3)]
+    devices = (nvme([(images[0], "one", "", "")]) + ahci([(images[1], "two", "", "")]) +
+               virtio(images[2], "three"))
+    with boot(machine, devices, dom0="pci=nomsi") as m:
+        shell = Shell(m)
+        disks = listed(shell)
+        numbers = {disks[name]["driver"]: int(name[4:]) for name in disks}
+        assert sorted(numbers) == ["ahci", "nvme", "virtio-blk"]
+        for driver, image in zip(("nvme", "ahci", "virtio-blk"), images):
+            name = f"disk{numbers[driver]}"
+            assert disk_image.checksum(image) in shell.run(f"disktest {name}")[-1]
+            assert " 0 problems" in shell.run(f"disktest --destroy {name}")[-1]
+            found = "\n".join(shell.run("lspci -v"))
+            seen = re.search(rf"driver {driver}, {name}\n(?: .*\n)*? +interrupts: line \d+; (\d+) so far", found)
+            assert seen and int(seen[1]) > 50, found
+        shell.poweroff()
+    for image in images:
+        assert disk_image.read(image) == disk_image.pattern(8192)
 
 
 def problems(lines):
