@@ -322,6 +322,7 @@ static long reservation(unsigned int cmd, vaddr_t arg)
 	const struct shared_info *shared;
 	struct xen_memory_domain who;
 	struct domain *d;
+	long pfns;
 	int rc;
 
 	if (copy_from_guest(&who, arg, sizeof(who)))
@@ -335,9 +336,13 @@ static long reservation(unsigned int cmd, vaddr_t arg)
 	case XENMEM_maximum_reservation:
 		return (long)READ_ONCE(d->mm.max_pages);
 	default:
-		/* PV guests keep their own numbering, and say here how far it goes. A dying one says nothing. */
+		/*
+		 * PV guests keep their own numbering, and say here how far it goes. Who has not said anything, as a
+		 * domain that is being restored, or is dying, gets 0: -1 would be an error.
+		 */
 		shared = READ_ONCE(d->shared_info);
-		return shared ? (long)(READ_ONCE(shared->arch.max_pfn) & INT64_MAX) - 1 : -1;
+		pfns = shared ? (long)(READ_ONCE(shared->arch.max_pfn) & INT64_MAX) : 0;
+		return pfns ? pfns - 1 : 0;
 	}
 }
 

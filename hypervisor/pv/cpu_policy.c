@@ -13,14 +13,28 @@
 
 enum { EAX, EBX, ECX, EDX };
 
-#define LEAF_CACHES	  0x4
-#define LEAF_FEATURES	  0x7
-#define LEAF_XSAVE	  0xd
-#define EXTENDED	  0x80000000
-#define MAX_CACHES	  8
-#define MAX_LEAVES	  128 /* of a policy */
-#define MSR_PLATFORM_INFO 0xce
-#define MSR_ARCH_CAPS	  0x10a
+#define LEAF_CACHES   0x4
+#define LEAF_FEATURES 0x7
+#define LEAF_TOPOLOGY 0xb
+#define LEAF_XSAVE    0xd
+#define EXTENDED      0x80000000
+#define MAX_LEAVES    128 /* of a policy */
+
+/* Xen's tools take no more than this, and refuse a whole list that has a leaf or sub-leaf beyond. */
+#define LAST_BASIC    0xd
+#define LAST_EXTENDED (EXTENDED + 0x21)
+#define MAX_CACHES    6
+#define MAX_LEVELS    2
+#define MAX_FEATURES  3
+#define MAX_STATES    63 /* sub-leaves of XSAVE's */
+/* How long that makes a list: the four leaves with sub-leaves count by these. */
+#define MOST_LEAVES                                                                 \
+	(LAST_BASIC + 1 - 4 + MAX_CACHES + MAX_FEATURES + MAX_LEVELS + MAX_STATES + \
+	 ARRAY_SIZE(own_leaves) + LAST_EXTENDED + 1 - EXTENDED)
+#define FEATURE_HTT	   (1U << 28) /* leaf 1, EDX */
+#define FEATURE_CMP_LEGACY (1U << 1)  /* leaf 0x80000001, ECX */
+#define MSR_PLATFORM_INFO  0xce
+#define MSR_ARCH_CAPS	   0x10a
 
 /* One leaf that differs from the default. */
 struct cpu_policy {
@@ -28,6 +42,8 @@ struct cpu_policy {
 	struct xen_cpuid_leaf leaf[];
 };
 
+/* The hypervisor's: cpuid.c answers them, nothing can be set. */
+static const uint32_t own_leaves[] = {0x40000000, 0x40000100};
 static const uint32_t policy_msrs[] = {MSR_PLATFORM_INFO, MSR_ARCH_CAPS};
 
 /* Where the words of a set of features come from (public/arch-x86/cpufeatureset.h's order). */
@@ -74,6 +90,21 @@ static bool for_domain(const struct domain *d, uint32_t leaf, uint32_t sub, uint
 	return true;
 }
 
+/*
+ * The most that a domain may be told. Tools give PV guests these two bits as the machine has them, since its topology
+ * shows through where CPUID is not intercepted.
+ */
+static bool at_most(const struct domain *unused, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+	if (!pv_cpuid_default(leaf, sub, out))
+		return false;
+	if (leaf == 1)
+		out[EDX] |= FEATURE_HTT;
+	if (leaf == EXTENDED + 1)
+		out[ECX] |= FEATURE_CMP_LEGACY;
+	return true;
+}
+
 typedef bool leaf_fn(const struct domain *d, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
 void cpu_policy_apply(const struct domain *d, uint32_t leaf, uint32_t sub, uint32_t out[4])
@@ -117,16 +148,28 @@ static long put_leaf(struct list_out *l, uint32_t leaf, uint32_t sub, const uint
 	return 0;
 }
 
-/* How many sub-leaves a leaf has at most; 0: it has none. */
-static unsigned int subleaves(uint32_t leaf, const uint32_t first[4])
+/* How many sub-leaves a leaf has in a list; 0: it is no such leaf. */
+static unsigned int subleaves(const struct domain *d, leaf_fn *get, uint32_t leaf)
 {
+	uint32_t out[4];
+	unsigned int n;
+
+	get(d, leaf, 0, out);
 	switch (leaf) {
 	case LEAF_CACHES:
-		return MAX_CACHES;
+		/* The one that ends them, too. */
+		for (n = 1; (out[EAX] & 0x1f) && n < MAX_CACHES; n++)
+			get(d, leaf, n, out);
+		return n;
 	case LEAF_FEATURES:
-		return min(first[EAX], 2U) + 1;
+		return min(out[EAX], MAX_FEATURES - 1U) + 1;
+	case LEAF_TOPOLOGY:
+		return MAX_LEVELS;
 	case LEAF_XSAVE:
-		return 63;
+		/* Up to the highest state that there is, and one more. */
+		for (n = 2; n < 32 && out[EAX] >> n; n++)
+			;
+		return n + 1;
 	default:
 		return 0;
 	}
@@ -135,39 +178,45 @@ static unsigned int subleaves(uint32_t leaf, const uint32_t first[4])
 static long put_leaves_of(struct list_out *l, const struct domain *d, leaf_fn *get, uint32_t leaf)
 {
 	uint32_t out[4];
-	unsigned int n;
+	unsigned int n = subleaves(d, get, leaf);
 	long rc = 0;
 
-	if (!get(d, leaf, 0, out))
-		return 0;
-	n = subleaves(leaf, out);
-	if (!n)
+	if (!n) {
+		get(d, leaf, 0, out);
 		return put_leaf(l, leaf, XEN_CPUID_NO_SUBLEAF, out);
+	}
 	for (unsigned int sub = 0; sub < n && !rc; sub++) {
 		get(d, leaf, sub, out);
-		/* The end of the caches; a state that there is not. */
-		if (leaf == LEAF_CACHES && !(out[EAX] & 0x1f))
-			break;
-		if (leaf == LEAF_XSAVE && sub > 1 && !out[EAX])
-			continue;
 		rc = put_leaf(l, leaf, sub, out);
 	}
 	return rc;
 }
 
-static long put_leaves(struct list_out *l, const struct domain *d, leaf_fn *get)
+static long put_range(struct list_out *l, const struct domain *d, leaf_fn *get, uint32_t from,
+		      uint32_t to)
 {
 	uint32_t out[4];
 	long rc = 0;
 
-	for (uint32_t base = 0;; base = EXTENDED) {
-		if (get(d, base, 0, out))
-			for (uint32_t leaf = base; leaf <= min(out[EAX], base + 0x21) && !rc;
-			     leaf++)
-				rc = put_leaves_of(l, d, get, leaf);
-		if (rc || base)
-			return rc;
-	}
+	if (!get(d, from, 0, out))
+		return 0;
+	for (uint32_t leaf = from; leaf <= min(out[EAX], to) && !rc; leaf++)
+		rc = put_leaves_of(l, d, get, leaf);
+	return rc;
+}
+
+/*
+ * Xen's tools write a list that they have read into the room that it took, with all the leaves that they know:
+ * so it must have them, also where they say nothing.
+ */
+static long put_leaves(struct list_out *l, const struct domain *d, leaf_fn *get)
+{
+	static const uint32_t nothing[4];
+	long rc = put_range(l, d, get, 0, LAST_BASIC);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(own_leaves); i++)
+		rc = rc ?: put_leaf(l, own_leaves[i], XEN_CPUID_NO_SUBLEAF, nothing);
+	return rc ?: put_range(l, d, get, EXTENDED, LAST_EXTENDED);
 }
 
 static long put_msrs(struct list_out *l, bool raw)
@@ -187,6 +236,7 @@ static long put_msrs(struct list_out *l, bool raw)
 
 long cpu_policy_of_machine(struct xen_sysctl_cpu_policy *op)
 {
+	bool max = op->index == XEN_SYSCTL_cpu_policy_pv_max;
 	bool raw =
 	    op->index == XEN_SYSCTL_cpu_policy_raw || op->index == XEN_SYSCTL_cpu_policy_host;
 	struct list_out leaves = {(vaddr_t)op->leaves.p, op->nr_leaves, 0};
@@ -195,13 +245,12 @@ long cpu_policy_of_machine(struct xen_sysctl_cpu_policy *op)
 
 	if (op->_rsvd)
 		return -EINVAL;
-	if (!raw && op->index != XEN_SYSCTL_cpu_policy_pv_max &&
-	    op->index != XEN_SYSCTL_cpu_policy_pv_default)
+	if (!raw && !max && op->index != XEN_SYSCTL_cpu_policy_pv_default)
 		return op->index <= XEN_SYSCTL_cpu_policy_hvm_default ? -EOPNOTSUPP : -EINVAL;
-	rc = put_leaves(&leaves, NULL, raw ? from_cpu : for_domain);
+	rc = put_leaves(&leaves, NULL, raw ? from_cpu : max ? at_most : for_domain);
 	rc = rc ?: put_msrs(&msrs, raw);
 	if (!rc) {
-		op->nr_leaves = leaves.n;
+		op->nr_leaves = leaves.to ? leaves.n : MOST_LEAVES;
 		op->nr_msrs = msrs.n;
 	}
 	return rc;
@@ -238,7 +287,9 @@ void host_features(uint32_t *to, unsigned int n)
 
 long cpu_policy_features(struct xen_sysctl_cpu_featureset *op)
 {
-	bool raw = op->index <= XEN_SYSCTL_cpu_featureset_host;
+	leaf_fn *get = op->index <= XEN_SYSCTL_cpu_featureset_host     ? from_cpu
+		       : op->index == XEN_SYSCTL_cpu_featureset_pv_max ? at_most
+								       : for_domain;
 	vaddr_t to = (vaddr_t)op->features.p;
 	uint32_t n = ARRAY_SIZE(words);
 
@@ -248,7 +299,7 @@ long cpu_policy_features(struct xen_sysctl_cpu_featureset *op)
 	    op->index == XEN_SYSCTL_cpu_featureset_hvm_max)
 		return -EOPNOTSUPP;
 	for (unsigned int i = 0; to && i < min(n, op->nr_features); i++)
-		if (put_guest_u32(to + i * 4UL, word(i, raw ? from_cpu : for_domain)))
+		if (put_guest_u32(to + i * 4UL, word(i, get)))
 			return -EFAULT;
 	if (to && op->nr_features < n)
 		return -ENOBUFS;
@@ -270,15 +321,16 @@ static bool is_features(uint32_t leaf, uint32_t sub, unsigned int reg)
 /* *differs: it is not what the default is. */
 static bool leaf_ok(const struct xen_cpuid_leaf *l, bool *differs)
 {
-	uint32_t given[4] = {l->a, l->b, l->c, l->d}, have[4];
+	uint32_t given[4] = {l->a, l->b, l->c, l->d}, have[4], most[4];
 	uint32_t sub = l->subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : l->subleaf;
 
 	*differs = false;
 	if (!pv_cpuid_default(l->leaf, sub, have))
 		return (l->leaf >= 0x40000000 && l->leaf < 0x40010000) ||
 		       !(l->a | l->b | l->c | l->d);
+	at_most(NULL, l->leaf, sub, most);
 	for (unsigned int i = 0; i < 4; i++) {
-		if (is_features(l->leaf, sub, i) && (given[i] & ~have[i]))
+		if (is_features(l->leaf, sub, i) && (given[i] & ~most[i]))
 			return false;
 		*differs |= given[i] != have[i];
 	}

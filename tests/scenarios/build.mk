@@ -18,6 +18,11 @@ acpi-dom0:
 # Files of Debian's packages, as they are shipped; kept between runs.
 debian-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 linux-image-cloud-amd64 busybox-static \
 	grub-xen-bin grub-xen-host xen-hypervisor-4.17-amd64 xenstore-utils libxenstore4 libxentoolcore1 libc6)
+# Xen's own toolstack, for a Linux dom0, with the libraries that it wants.
+stock-tools := $(addprefix $(THIRD_PARTY)/debian/,xen-utils-4.17 xenstore-utils libxenmisc4.17 libxencall1 libxendevicemodel1 \
+	libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxenhypfs1 libxentoollog1 libxentoolcore1 libxenstore4 libyajl2 libuuid1 \
+	liblzma5 libzstd1 zlib1g libc6 libgcc-s1)
+debian-files += $(stock-tools)
 # A Debian system on a disk image, from packages of the day; kept between runs.
 debian-root := $(THIRD_PARTY)/debian-root/root.img
 $(debian-root): scripts/make-debian-root | $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 linux-image-cloud-amd64 fio)

@@ -500,6 +500,14 @@ static void policy(void)
 	EXPECT(p->nr_leaves, n);
 	EXPECT(leaves[0].leaf, 0);
 	EXPECT(leaves[0].subleaf, XEN_CPUID_NO_SUBLEAF);
+	for (uint32_t i = 0; i < n; i++) { /* what Xen's tools refuse */
+		uint32_t leaf = leaves[i].leaf & ~0x80000000;
+
+		EXPECT_TRUE(leaf <= 0x21 || leaf == 0x40000000 || leaf == 0x40000100);
+		EXPECT(leaves[i].subleaf == XEN_CPUID_NO_SUBLEAF,
+		       leaves[i].leaf != 4 && leaves[i].leaf != 7 && leaves[i].leaf != 0xb &&
+			   leaves[i].leaf != 0xd);
+	}
 	EXPECT(domctl(XEN_DOMCTL_set_cpu_policy, child), -EEXIST); /* it was unpaused */
 	p->nr_leaves = 2;
 	EXPECT(domctl(XEN_DOMCTL_get_cpu_policy, child), -ENOBUFS);
@@ -526,6 +534,8 @@ static void policy_of_new_domain(void)
 	p->nr_msrs = 0;
 	leaves[0].c &= ~(1u << 20); /* SSE4.2 */
 	EXPECT(domctl(XEN_DOMCTL_set_cpu_policy, (domid_t)d), 0);
+	leaves[0].d |= 1u << 28; /* HTT: Xen's tools set it if the machine has it */
+	EXPECT(domctl(XEN_DOMCTL_set_cpu_policy, (domid_t)d), 0);
 	leaves[0].c |= 1u << 5; /* VMX */
 	EXPECT(domctl(XEN_DOMCTL_set_cpu_policy, (domid_t)d), -EINVAL);
 	EXPECT(p->err_leaf, 1);
@@ -533,6 +543,20 @@ static void policy_of_new_domain(void)
 }
 
 /* ---- sysctl ---- */
+
+static void machine_policies(void)
+{
+	struct xen_sysctl_cpu_policy *p = &sysctl_op.u.cpu_policy;
+
+	memset(&sysctl_op.u, 0, sizeof(sysctl_op.u));
+	EXPECT(sysctl(XEN_SYSCTL_get_cpu_policy), 0);
+	EXPECT(p->nr_leaves, 120); /* room for every list that there could be, as on Xen */
+	EXPECT(p->nr_msrs, 2);
+	p->index = XEN_SYSCTL_cpu_policy_hvm_max;
+	EXPECT(sysctl(XEN_SYSCTL_get_cpu_policy), -EOPNOTSUPP);
+	p->index = XEN_SYSCTL_cpu_policy_hvm_default + 1;
+	EXPECT(sysctl(XEN_SYSCTL_get_cpu_policy), -EINVAL);
+}
 
 static void machine(void)
 {
@@ -736,6 +760,7 @@ static const struct test tests[] = {
     {"permissions", permissions},
     {"cpu_policy", policy},
     {"cpu_policy of a new domain", policy_of_new_domain},
+    {"policies of the machine", machine_policies},
     {"sysctl, the machine", machine},
     {"sysctl, cpupool", pool},
     {"sysctl, pcitopoinfo", pci_topology},
