@@ -61,6 +61,11 @@ void net_back_wake_at(uint64_t time)
 	wake_one(&service.work);
 }
 
+void net_back_wake(void)
+{
+	wake_one(&service.work);
+}
+
 void net_back_poll(struct net_back_queue *queue)
 {
 	if (queue->polled)
@@ -154,13 +159,14 @@ static void look_at_times(uint64_t now)
 
 bool net_back_round(void)
 {
+	bool controlled = net_back_control_round();
 	struct net_back_queue *queue;
 
 	if (service.wake_at && service.wake_at <= clock_now())
 		look_at_times(clock_now());
 	queue = next_polled();
 	if (!queue)
-		return false;
+		return controlled;
 	if (!queue->connected)
 		return true;
 	if (serve(queue))
@@ -326,6 +332,11 @@ long net_back_connect(struct net_back *back, const struct net_back_front *front)
 		while (error && i)
 			disconnect_queue(&back->queue[--i]);
 	}
+	if (!error) {
+		error = net_back_control_connect(back);
+		for (unsigned int i = 0; i < front->queues && error; i++)
+			disconnect_queue(&back->queue[i]);
+	}
 	back->connected = !error;
 	if (!error)
 		net_port_changed(&back->port, net_back_carrier(back), features_of(front));
@@ -342,6 +353,7 @@ void net_back_disconnect(struct net_back *back)
 		net_port_changed(&back->port, false, back->port.features);
 		for (unsigned int i = 0; i < back->front.queues; i++)
 			disconnect_queue(&back->queue[i]);
+		net_back_control_disconnect(back);
 	}
 	events_restore(masked);
 }
@@ -359,6 +371,8 @@ void net_back_break(struct net_back *back, const char *why)
 		queue->connected = false;
 		close_events(queue);
 	}
+	if (back->control.port)
+		event_mask(back->control.port);
 	if (back->config.broken)
 		back->config.broken(back->config.data);
 }
@@ -404,6 +418,19 @@ static bool is_wanted(const struct net_back *back, const struct net_packet *pack
 	return false;
 }
 
+/* By the hash that the guest has set, or as we like. */
+static void distribute(struct net_back *back, struct net_packet *packet)
+{
+	struct net_hash_value hash = {0};
+	unsigned int queue;
+
+	if (back->hash.algorithm)
+		hash = net_hash_packet(&back->hash, packet);
+	queue = hash.valid ? net_hash_queue(&back->hash, hash.value, back->front.queues)
+			   : choose_queue(back, packet);
+	net_back_queue_packet(&back->queue[queue], packet, hash);
+}
+
 static void send(struct net_port *port, struct net_packet *packet)
 {
 	struct net_back *back = port->driver;
@@ -411,7 +438,7 @@ static void send(struct net_port *port, struct net_packet *packet)
 	if (!port->link || back->broken)
 		port->sent.dropped++;
 	else if (is_wanted(back, packet))
-		net_back_queue_packet(&back->queue[choose_queue(back, packet)], packet);
+		distribute(back, packet);
 }
 
 static void flush(struct net_port *port)
@@ -575,6 +602,7 @@ void net_back_look(const struct net_back *back, struct net_back_status *status)
 	    .queues = back->connected ? back->front.queues : 0,
 	    .multicast_control = back->front.multicast_control,
 	    .groups = back->groups_used,
+	    .hash_types = back->hash.algorithm ? back->hash.types : 0,
 	};
 	events_restore(masked);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the parts of the back half know of each other: net_back.c, net_back_tx.c, net_back_rx.c. Events are masked
+ * What the parts of the back half know of each other: net_back.c, net_back_tx.c, net_back_rx.c, net_back_control.c. Events are masked
  * in all of it.
  */
 #ifndef NET_BACK_INTERNAL_H
@@ -9,6 +9,7 @@
 #include <guest/clock.h>
 #include <guest/memory.h>
 #include <pv-drivers/net_back.h>
+#include <pv-drivers/net_hash.h>
 #include <pv-drivers/ring.h>
 #include <public/io/netif.h>
 
@@ -60,6 +61,7 @@ struct net_back_queue {
 
 	/* To the guest. */
 	struct net_packet *waiting[RX_PACKETS];
+	struct net_hash_value hashes[RX_PACKETS]; /* of those, by which they came to this queue */
 	unsigned int first_waiting, waits;
 	uint64_t stall_at; /* when those have waited too long; 0: there are buffers enough */
 	bool stalled;
@@ -67,6 +69,14 @@ struct net_back_queue {
 	/* Of the thread: in its list. */
 	bool polled, events_closed;
 	struct net_back_queue *next_polled;
+};
+
+struct net_back_control {
+	xen_netif_ctrl_back_ring_t ring;
+	struct grant_mapping page;
+	evtchn_port_t port; /* 0: the front half has no such ring */
+	bool due;	    /* in the list of those that have requests */
+	struct net_back *next_due;
 };
 
 struct net_back {
@@ -79,6 +89,8 @@ struct net_back {
 	struct net_rate rate;
 	uint8_t groups[64][NET_MAC]; /* with multicast control: those that the guest wants */
 	unsigned int groups_used;
+	struct net_hash hash; /* as the guest has set it */
+	struct net_back_control control;
 	struct net_back_counters counters;
 	struct net_back *next; /* of all */
 	struct net_back_queue queue[NET_BACK_QUEUES];
@@ -87,8 +99,9 @@ struct net_back {
 /* Take what the guest has sent, at most so many packets. True: there may be more at once. */
 bool net_back_take(struct net_back_queue *queue, unsigned int budget);
 
-/* Queue a packet for the guest, or drop it. net_back_fill moves what waits into the guest's buffers. */
-void net_back_queue_packet(struct net_back_queue *queue, struct net_packet *packet);
+/* Queue a packet with its hash for the guest, or drop it. net_back_fill moves what waits into the guest's buffers. */
+void net_back_queue_packet(struct net_back_queue *queue, struct net_packet *packet,
+			   struct net_hash_value hash);
 void net_back_fill(struct net_back_queue *queue);
 /* Let go of all that waits. */
 void net_back_drop_waiting(struct net_back_queue *queue);
@@ -101,8 +114,15 @@ void net_back_break(struct net_back *back, const char *why);
 void net_back_poll(struct net_back_queue *queue);
 void net_back_wake_at(uint64_t time);
 void net_back_notify(struct net_back_queue *queue, evtchn_port_t port);
+/* The thread has work. */
+void net_back_wake(void);
 /* What the thread does in a loop. False: nothing is to be done now. */
 bool net_back_round(void);
+/* Begin with the front half's control ring, if there is one, and without hashing. An error leaves all as it was. */
+long net_back_control_connect(struct net_back *back);
+void net_back_control_disconnect(struct net_back *back);
+/* Answer one request. False: there is none. */
+bool net_back_control_round(void);
 /* A packet of the queue's is free again. */
 void net_back_packet_freed(struct net_back_queue *queue);
 /* The queue's packets and pages; once. False: no memory. */

@@ -28,9 +28,14 @@ static struct net_packet *packets[RX_PACKETS];
 static unsigned int packet_count;
 static struct net_back_copies copies;
 
-static unsigned int slots_of(const struct net_packet *packet)
+static unsigned int pages_of(const struct net_packet *packet)
 {
-	return (packet->length + PAGE_SIZE - 1) / PAGE_SIZE + (packet->gso != NET_GSO_NONE);
+	return (packet->length + PAGE_SIZE - 1) / PAGE_SIZE;
+}
+
+static unsigned int slots_of(const struct net_packet *packet, struct net_hash_value hash)
+{
+	return pages_of(packet) + (packet->gso != NET_GSO_NONE) + hash.valid;
 }
 
 /*
@@ -79,7 +84,7 @@ static struct response *add_response(uint16_t id)
 	return r;
 }
 
-static void add_gso(struct net_back_queue *queue, const struct net_packet *packet)
+static struct netif_extra_info *add_extra(struct net_back_queue *queue, uint8_t type)
 {
 	struct response *r = &responses[response_count++];
 
@@ -87,15 +92,33 @@ static void add_gso(struct net_back_queue *queue, const struct net_packet *packe
 	take_buffer(queue);
 	r->end = copies.count;
 	memset(&r->extra, 0, sizeof(r->extra));
-	r->extra.type = XEN_NETIF_EXTRA_TYPE_GSO;
-	r->extra.u.gso.size = packet->gso_size;
-	r->extra.u.gso.type =
-	    packet->gso == NET_GSO_TCPV4 ? XEN_NETIF_GSO_TYPE_TCPV4 : XEN_NETIF_GSO_TYPE_TCPV6;
+	r->extra.type = type;
+	return &r->extra;
 }
 
-static uint16_t first_flags(const struct net_packet *packet)
+static void add_extras(struct net_back_queue *queue, const struct net_packet *packet,
+		       struct net_hash_value hash)
 {
-	uint16_t flags = packet->gso ? NETRXF_extra_info : 0;
+	struct netif_extra_info *extra;
+
+	if (packet->gso) {
+		extra = add_extra(queue, XEN_NETIF_EXTRA_TYPE_GSO);
+		extra->flags = hash.valid ? XEN_NETIF_EXTRA_FLAG_MORE : 0;
+		extra->u.gso.size = packet->gso_size;
+		extra->u.gso.type = packet->gso == NET_GSO_TCPV4 ? XEN_NETIF_GSO_TYPE_TCPV4
+								 : XEN_NETIF_GSO_TYPE_TCPV6;
+	}
+	if (hash.valid) {
+		extra = add_extra(queue, XEN_NETIF_EXTRA_TYPE_HASH);
+		extra->u.hash.type = hash.type;
+		extra->u.hash.algorithm = XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ;
+		memcpy(extra->u.hash.value, &hash.value, sizeof(extra->u.hash.value));
+	}
+}
+
+static uint16_t first_flags(const struct net_packet *packet, struct net_hash_value hash)
+{
+	uint16_t flags = packet->gso || hash.valid ? NETRXF_extra_info : 0;
 
 	if (packet->checksum == NET_CHECKSUM_PARTIAL)
 		flags |= NETRXF_csum_blank | NETRXF_data_validated;
@@ -127,14 +150,15 @@ static void add_copy(domid_t domain, const struct net_segment *from, uint32_t sk
 }
 
 /* Place a packet into as many buffers as it needs; they are there. */
-static void place(struct net_back_queue *queue, struct net_packet *packet)
+static void place(struct net_back_queue *queue, struct net_packet *packet,
+		  struct net_hash_value hash)
 {
 	domid_t domain = queue->back->front.domain;
 	netif_rx_request_t buffer = take_buffer(queue);
 	struct response *r = add_response(buffer.id);
 	unsigned int used = 0;
 
-	r->response.flags = first_flags(packet);
+	r->response.flags = first_flags(packet, hash);
 	for (unsigned int i = 0; i < packet->count; i++) {
 		const struct net_segment *from = &packet->segments[i];
 
@@ -142,7 +166,7 @@ static void place(struct net_back_queue *queue, struct net_packet *packet)
 			if (used == PAGE_SIZE) {
 				r->response.flags |= NETRXF_more_data;
 				if (r->response.flags & NETRXF_extra_info)
-					add_gso(queue, packet);
+					add_extras(queue, packet, hash);
 				buffer = take_buffer(queue);
 				r = add_response(buffer.id);
 				used = 0;
@@ -157,7 +181,7 @@ static void place(struct net_back_queue *queue, struct net_packet *packet)
 		}
 	}
 	if (r->response.flags & NETRXF_extra_info)
-		add_gso(queue, packet);
+		add_extras(queue, packet, hash);
 	packets[packet_count++] = packet;
 }
 
@@ -207,13 +231,14 @@ void net_back_fill(struct net_back_queue *queue)
 {
 	while (queue->waits && queue->connected) {
 		struct net_packet *packet = queue->waiting[queue->first_waiting];
-		unsigned int slots = slots_of(packet);
+		struct net_hash_value hash = queue->hashes[queue->first_waiting];
+		unsigned int slots = slots_of(packet, hash);
 
 		if (!has_buffers(queue, slots))
 			break;
 		if (!has_room(packet, slots))
 			complete(queue);
-		place(queue, packet);
+		place(queue, packet, hash);
 		queue->first_waiting = (queue->first_waiting + 1) % RX_PACKETS;
 		queue->waits--;
 		queue->stall_at = 0;
@@ -242,9 +267,11 @@ void net_back_stall(struct net_back_queue *queue)
 	net_back_drop_waiting(queue);
 }
 
-void net_back_queue_packet(struct net_back_queue *queue, struct net_packet *packet)
+void net_back_queue_packet(struct net_back_queue *queue, struct net_packet *packet,
+			   struct net_hash_value hash)
 {
 	struct net_port *port = &queue->back->port;
+	unsigned int at;
 
 	if (queue->stalled && has_buffers(queue, RX_RECOVERED))
 		queue->stalled = false;
@@ -252,12 +279,13 @@ void net_back_queue_packet(struct net_back_queue *queue, struct net_packet *pack
 		net_back_fill(queue);
 	/* has_buffers may have found the ring broken. */
 	if (!queue->connected || queue->stalled || queue->waits == RX_PACKETS ||
-	    (!queue->back->front.scatter && slots_of(packet) > 1)) {
+	    (!queue->back->front.scatter && (pages_of(packet) > 1 || packet->gso))) {
 		port->sent.dropped++;
 		return;
 	}
 	port->sent.packets++;
 	port->sent.bytes += packet->length;
-	queue->waiting[(queue->first_waiting + queue->waits++) % RX_PACKETS] =
-	    net_packet_get(packet);
+	at = (queue->first_waiting + queue->waits++) % RX_PACKETS;
+	queue->waiting[at] = net_packet_get(packet);
+	queue->hashes[at] = hash;
 }

@@ -83,6 +83,7 @@ long net_back_offer(struct xenbus_device *bus, unsigned int queues)
 	    "feature-split-event-channels",
 	    "feature-multicast-control",
 	    "feature-dynamic-multicast-control",
+	    "feature-ctrl-ring",
 	};
 	long error = 0;
 
@@ -144,6 +145,18 @@ static long read_queue(struct xenbus_device *bus, const char *directory,
 	return error;
 }
 
+/* Both numbers, or neither. */
+static long read_control(struct xenbus_device *bus, struct net_back_front *front, const char **why)
+{
+	long error = read_number(bus, "", "ctrl-ring-ref", &front->control_ring);
+
+	*why = "ctrl-ring-ref, event-channel-ctrl: not numbers of a grant and a port";
+	front->control = error != -XEN_ENOENT;
+	if (!error)
+		error = read_number(bus, "", "event-channel-ctrl", &front->control_event);
+	return front->control ? error : 0;
+}
+
 long net_back_read_front(struct xenbus_device *bus, unsigned int queues,
 			 struct net_back_front *front, const char **why)
 {
@@ -162,6 +175,9 @@ long net_back_read_front(struct xenbus_device *bus, unsigned int queues,
 	front->gso_tcpv4 = read_flag(bus, "feature-gso-tcpv4");
 	front->gso_tcpv6 = read_flag(bus, "feature-gso-tcpv6");
 	front->multicast_control = net_back_read_multicast_control(bus);
+	error = read_control(bus, front, why);
+	if (error)
+		return error;
 	error = xenbus_read_other_number(bus, "multi-queue-num-queues", &number);
 	*why = "multi-queue-num-queues: more than were offered";
 	if ((error && error != -XEN_ENOENT) || (!error && (number < 1 || number > queues)))

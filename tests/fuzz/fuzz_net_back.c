@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: pv-drivers/net.c pv-drivers/net_headers.c pv-drivers/net_offload.c pv-drivers/net_back.c pv-drivers/net_back_tx.c pv-drivers/net_back_rx.c
+// sources: pv-drivers/net.c pv-drivers/net_headers.c pv-drivers/net_offload.c pv-drivers/net_back.c pv-drivers/net_back_tx.c pv-drivers/net_back_rx.c pv-drivers/net_back_control.c pv-drivers/net_hash.c
 // flags: -Itests/unit/include/fake-guest -Iguest/include
 // runs: 15000
 /*
@@ -70,9 +70,17 @@ static void push_slots(unsigned int q)
 	world_push(q);
 }
 
+static void push_control(void)
+{
+	for (unsigned int i = next() % 4; i; i--)
+		world_ask(i, next() % 12, next() % (PAGES + 2), next(), next());
+	world_push_control();
+}
+
 static void scribble(unsigned int q)
 {
-	uint8_t *ring = world.queue[q].rings[next() & 1];
+	uint8_t which = next() % 3;
+	uint8_t *ring = which == 2 ? world.control_page : world.queue[q].rings[which];
 	unsigned int at = (unsigned int)(next() | next() << 8) % PAGE_SIZE;
 
 	/* Half of it at the indexes. */
@@ -87,6 +95,9 @@ static void send_packet(struct net_back *back)
 	struct net_packet *packet;
 
 	bytes[0] = next() & 1;
+	/* Over IPv4 or IPv6. */
+	memcpy(bytes + 12, next() & 1 ? "\x08\0\x45" : "\x86\xdd\x60", 3);
+	bytes[20] = bytes[23] = 6;
 	packet = net_packet_from_bytes(pool, bytes, 60 + next() * 64u);
 	if (!packet)
 		return;
@@ -102,7 +113,7 @@ static void step(struct net_back *back)
 {
 	unsigned int q = next() % NET_BACK_QUEUES;
 
-	switch (next() % 12) {
+	switch (next() % 14) {
 	case 0:
 	case 1:
 		push_slots(q);
@@ -135,6 +146,12 @@ static void step(struct net_back *back)
 	case 10:
 		memset(world.pages[next() % PAGES], next(), next());
 		break;
+	case 11:
+		push_control();
+		break;
+	case 12:
+		world_event(CONTROL_N);
+		break;
 	default:
 		world_event(2 * q);
 	}
@@ -145,6 +162,9 @@ static void step(struct net_back *back)
 		WORLD_CHECK(back->queue[i].on_the_way <= TX_PACKETS);
 		WORLD_CHECK(back->queue[i].waits <= RX_PACKETS);
 	}
+	WORLD_CHECK(back->hash.mapping_size <= NET_HASH_MAPPING);
+	for (unsigned int i = 0; i < back->hash.mapping_size; i++)
+		WORLD_CHECK(back->hash.mapping[i] < NET_BACK_QUEUES);
 }
 
 /* A packet over IPv4 with TCP in page 0 that the input can point at. */
@@ -172,9 +192,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	front = world_front(NET_BACK_QUEUES, next() & 1);
 	front.multicast_control = next() & 1;
 	front.scatter = next() & 1;
+	if (next() & 1)
+		world_add_control(&front);
+	else
+		XEN_FRONT_RING_INIT(&world.control, (xen_netif_ctrl_sring_t *)world.control_page,
+				    PAGE_SIZE);
 	WORLD_CHECK(!net_back_connect(back, &front));
-	while (left)
+	while (left) {
+		if (next() == 255)
+			net_back_set_link(back, next() & 1);
 		step(back);
+	}
 	world_end(back);
 	WORLD_CHECK(net_pool_destroy(pool));
 	return 0;

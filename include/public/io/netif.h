@@ -105,7 +105,7 @@ static uint32_t xen_netif_toeplitz_hash(const uint8_t *key, unsigned int keylen,
  *                                                                 or none)
  *  DEL_GREF_MAPPING        queue              grant     entries   how many were unmapped (each has its status)
  *
- * The flags and the key can be set only once an algorithm is. Each request gets one response.
+ * The flags can be asked for and set only once an algorithm is. Each request gets one response.
  */
 struct xen_netif_ctrl_request {
 	uint16_t id;   /* the frontend's own, repeated in the response */

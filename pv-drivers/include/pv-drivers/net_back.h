@@ -31,12 +31,15 @@ struct net_back;
 /* What the front half asks for. */
 struct net_back_front {
 	domid_t domain;
-	bool scatter;		   /* feature-sg: packets of several pages */
-	bool checksum_ipv4;	   /* not feature-no-csum-offload */
-	bool checksum_ipv6;	   /* feature-ipv6-csum-offload */
-	bool gso_tcpv4, gso_tcpv6; /* feature-gso-tcpv4, -6 */
-	bool multicast_control;	   /* request-multicast-control, at first */
-	unsigned int queues;	   /* 1 to NET_BACK_QUEUES */
+	bool scatter;		     /* feature-sg: packets of several pages */
+	bool checksum_ipv4;	     /* not feature-no-csum-offload */
+	bool checksum_ipv6;	     /* feature-ipv6-csum-offload */
+	bool gso_tcpv4, gso_tcpv6;   /* feature-gso-tcpv4, -6 */
+	bool multicast_control;	     /* request-multicast-control, at first */
+	bool control;		     /* it has a control ring, */
+	grant_ref_t control_ring;    /* ctrl-ring-ref, */
+	evtchn_port_t control_event; /* event-channel-ctrl */
+	unsigned int queues;	     /* 1 to NET_BACK_QUEUES */
 	struct {
 		grant_ref_t tx, rx;
 		evtchn_port_t tx_event, rx_event; /* the same if they are not split */
@@ -110,6 +113,8 @@ struct net_back_status {
 	unsigned int queues;
 	bool multicast_control;
 	unsigned int groups; /* that the guest has named */
+	uint32_t
+	    hash_types; /* XEN_NETIF_CTRL_HASH_TYPE_* by which packets are hashed; 0: they are not */
 };
 
 void net_back_look(const struct net_back *back, struct net_back_status *status);

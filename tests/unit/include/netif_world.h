@@ -23,8 +23,11 @@
 #define GUEST 7
 #define PAGES 64
 /* Grants of the two rings of queue q: RINGS + 2 * q and the next. */
-#define RINGS	  1000
-#define TX_EVENT  50 /* the guest's ports: even ones for sending, odd ones for receiving */
+#define RINGS	1000
+#define CONTROL 2000 /* grant of the control ring */
+#define TX_EVENT \
+	50 /* the guest's ports: even ones for sending, odd ones for receiving; one for control */
+#define CONTROL_N 12
 #define OWN_PORTS 100
 
 struct world_queue {
@@ -37,6 +40,8 @@ static struct {
 	_Alignas(4096) uint8_t pages[PAGES][PAGE_SIZE];
 	bool revoked[PAGES];
 	struct world_queue queue[NET_BACK_QUEUES];
+	_Alignas(4096) uint8_t control_page[PAGE_SIZE];
+	xen_netif_ctrl_front_ring_t control;
 	struct {
 		event_handler *handler;
 		void *data;
@@ -102,8 +107,16 @@ long grant_map(struct grant_mapping *mapping, domid_t domain, const grant_ref_t 
 {
 	unsigned int queue = (refs[0] - RINGS) / 2;
 
-	WORLD_CHECK(domain == GUEST && count == 2 && writable);
+	WORLD_CHECK(domain == GUEST && writable);
 	mapping->address = NULL;
+	if (count == 1 && refs[0] == CONTROL) {
+		mapping->address = world.control_page;
+		world.maps++;
+		return 0;
+	}
+	if (count == 1)
+		return -XEN_EINVAL;
+	WORLD_CHECK(count == 2);
 	if (refs[0] < RINGS || queue >= NET_BACK_QUEUES)
 		return -XEN_EINVAL;
 	mapping->address = world.queue[queue].rings;
@@ -294,6 +307,48 @@ static __attribute__((unused)) void world_send_extra(unsigned int q,
 
 	memcpy(RING_GET_REQUEST(ring, ring->req_prod_pvt), extra, sizeof(*extra));
 	ring->req_prod_pvt++;
+}
+
+/* Give it a control ring before it connects. */
+static __attribute__((unused)) void world_add_control(struct net_back_front *front)
+{
+	memset(world.control_page, 0, PAGE_SIZE);
+	XEN_FRONT_RING_INIT(&world.control, (xen_netif_ctrl_sring_t *)world.control_page,
+			    PAGE_SIZE);
+	front->control = true;
+	front->control_ring = CONTROL;
+	front->control_event = TX_EVENT + CONTROL_N;
+}
+
+static __attribute__((unused)) void world_ask(uint16_t id, uint16_t type, uint32_t a, uint32_t b,
+					      uint32_t c)
+{
+	xen_netif_ctrl_front_ring_t *ring = &world.control;
+
+	*RING_GET_REQUEST(ring, ring->req_prod_pvt) =
+	    (struct xen_netif_ctrl_request){.id = id, .type = type, .data = {a, b, c}};
+	ring->req_prod_pvt++;
+}
+
+static __attribute__((unused)) void world_push_control(void)
+{
+	bool notify;
+
+	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&world.control, notify);
+	if (notify)
+		world_event(CONTROL_N);
+}
+
+static __attribute__((unused)) bool world_told(struct xen_netif_ctrl_response *response)
+{
+	xen_netif_ctrl_front_ring_t *ring = &world.control;
+
+	if (!RING_HAS_UNCONSUMED_RESPONSES(ring))
+		return false;
+	*response = *RING_GET_RESPONSE(ring, ring->rsp_cons);
+	ring->rsp_cons++;
+	ring->sring->rsp_event = ring->rsp_cons + 1;
+	return true;
 }
 
 /* Returns whether the back half wanted to know. */
