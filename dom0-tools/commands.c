@@ -422,7 +422,7 @@ const struct command commands[] = {
      "With -v their memory and interrupts too.", run_lspci, 1},
     {"mkdir", "FOLDER...", "make folders on the volume", NULL, run_mkdir, LINE_SIZE},
     {"mv", "FILE FILE|FOLDER", "rename or move a file on the volume", NULL, run_mv, 2},
-    {"nbd", "", "list guests' disks on network block device servers", NULL, run_nbd, 1},
+    {"nbd", "[--json]", "list guests' disks on network block device servers", NULL, run_nbd, 1},
     {"nslookup", "NAME", "the address of a host", NULL, run_nslookup, 1},
     {"ping", "[-c COUNT] HOST", "is a host there, and how far away?", NULL, run_ping, 3},
     {"poweroff", "", "switch the machine off", NULL, run_poweroff, 0},

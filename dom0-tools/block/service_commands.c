@@ -2,6 +2,7 @@
 /* `block`: guests' disks as dom0 serves them. */
 #include "block/internal.h"
 #include "block/service.h"
+#include "xl/json.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,51 +111,46 @@ static void show_table(const struct rows *rows)
 	}
 }
 
-/* Targets are an administrator's text, which may hold what JSON wants escaped. */
-static void show_string(const char *text)
+static void write_row(struct json *json, const struct row *row)
 {
-	putchar('"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			printf("\\%c", *text);
-		else if ((unsigned char)*text < ' ')
-			printf("\\u%04x", *text);
-		else
-			putchar(*text);
-	}
-	putchar('"');
+	const struct block_back_counters *c = &row->counters;
+
+	json_object(json, NULL);
+	json_unsigned(json, "domid", row->domid);
+	json_unsigned(json, "vdev", row->device);
+	json_string(json, "state", phase_name(row->phase));
+	json_string(json, "target", row->target);
+	json_string(json, "kind", row->kind);
+	json_string(json, "device", row->name);
+	json_unsigned(json, "sectors", row->sectors);
+	json_boolean(json, "read_only", row->read_only);
+	json_unsigned(json, "queues", row->queues);
+	json_unsigned(json, "in_flight", row->in_flight);
+	json_unsigned(json, "held", row->held);
+	json_unsigned(json, "limit_bytes", row->limits.bytes);
+	json_unsigned(json, "limit_requests", row->limits.requests);
+	json_unsigned(json, "reads", c->reads);
+	json_unsigned(json, "writes", c->writes);
+	json_unsigned(json, "flushes", c->flushes);
+	json_unsigned(json, "discards", c->discards);
+	json_unsigned(json, "read_sectors", c->read_sectors);
+	json_unsigned(json, "written_sectors", c->written_sectors);
+	json_unsigned(json, "errors", c->errors);
+	json_unsigned(json, "refused", c->refused);
+	json_unsigned(json, "throttled", c->throttled);
+	json_unsigned(json, "notified", c->notified);
+	json_end(json);
 }
 
 static void show_json(const struct rows *rows)
 {
-	printf("[");
-	for (unsigned int i = 0; i < rows->count; i++) {
-		const struct row *row = &rows->rows[i];
-		const struct block_back_counters *c = &row->counters;
+	struct json json;
 
-		printf("%s\n  {\"domid\": %u, \"vdev\": %u, \"state\": \"%s\", \"target\": ",
-		       i ? "," : "", row->domid, row->device, phase_name(row->phase));
-		show_string(row->target);
-		printf(", \"kind\": ");
-		show_string(row->kind);
-		printf(", \"device\": ");
-		show_string(row->name);
-		printf(", \"sectors\": %" PRIu64
-		       ", \"read_only\": %s, \"queues\": %u, \"in_flight\": %u, \"held\": %u",
-		       row->sectors, row->read_only ? "true" : "false", row->queues, row->in_flight,
-		       row->held);
-		printf(", \"limit_bytes\": %" PRIu64 ", \"limit_requests\": %" PRIu64,
-		       row->limits.bytes, row->limits.requests);
-		printf(", \"reads\": %" PRIu64 ", \"writes\": %" PRIu64 ", \"flushes\": %" PRIu64
-		       ", \"discards\": %" PRIu64,
-		       c->reads, c->writes, c->flushes, c->discards);
-		printf(", \"read_sectors\": %" PRIu64 ", \"written_sectors\": %" PRIu64,
-		       c->read_sectors, c->written_sectors);
-		printf(", \"errors\": %" PRIu64 ", \"refused\": %" PRIu64
-		       ", \"throttled\": %" PRIu64 ", \"notified\": %" PRIu64 "}",
-		       c->errors, c->refused, c->throttled, c->notified);
-	}
-	printf("%s]\n", rows->count ? "\n" : "");
+	json_start(&json, stdout);
+	json_array(&json, NULL);
+	for (unsigned int i = 0; i < rows->count; i++)
+		write_row(&json, &rows->rows[i]);
+	json_end(&json);
 }
 
 static int run_list(int argc, char **argv)

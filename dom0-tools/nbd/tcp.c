@@ -19,6 +19,7 @@
 #include "block/source.h"
 #include "nbd/nbd.h"
 #include "net/address.h"
+#include "xl/json.h"
 
 #define TICK_MS		1000
 #define OPEN_SECONDS	15
@@ -403,19 +404,75 @@ void nbd_sources_add(void)
  * The command
  */
 
-static void show(const struct connection *c)
+/* A copy: who prints may have to wait for lwIP's thread. */
+struct row {
+	char name[BLOCK_NAME];
+	uint64_t sectors;
+	const char *state, *trouble; /* NULL: none */
+	struct nbd_counters counters;
+};
+
+static struct row row_of(const struct connection *c)
 {
 	const struct nbd *nbd = &c->nbd;
-	const char *trouble = nbd->problem ? nbd->problem : c->trouble;
+	struct row row = {.sectors = nbd->device.sectors, .counters = nbd->counters};
 
-	printf("%-32s %8llu %-9s %6llu %8llu %8llu  %s\n", nbd->device.name,
-	       (unsigned long long)(nbd->device.sectors / 2048),
-	       nbd_is_ready(nbd) ? "connected"
-	       : nbd->failing	 ? "failing"
-				 : "waiting",
-	       (unsigned long long)nbd->counters.connections,
-	       (unsigned long long)nbd->counters.repeated, (unsigned long long)nbd->counters.failed,
-	       nbd_is_ready(nbd) || !trouble ? "" : trouble);
+	memcpy(row.name, nbd->device.name, sizeof(row.name));
+	row.state = nbd_is_ready(nbd) ? "connected" : nbd->failing ? "failing" : "waiting";
+	if (!nbd_is_ready(nbd))
+		row.trouble = nbd->problem ? nbd->problem : c->trouble;
+	return row;
+}
+
+/* All, to be freed. NULL without memory. */
+static struct row *read_rows(unsigned int *count)
+{
+	struct row *rows;
+
+	*count = 0;
+	if (!connections)
+		return calloc(1, sizeof(*rows));
+	LOCK_TCPIP_CORE();
+	for (const struct connection *c = connections; c; c = c->next)
+		++*count;
+	rows = calloc(*count + 1, sizeof(*rows));
+	*count = 0;
+	for (const struct connection *c = connections; c && rows; c = c->next)
+		rows[(*count)++] = row_of(c);
+	UNLOCK_TCPIP_CORE();
+	return rows;
+}
+
+static void show_table(const struct row *rows, unsigned int count)
+{
+	printf("%-32s %8s %-9s %6s %8s %8s\n", "Disk", "MiB", "State", "Conns", "Repeated",
+	       "Failed");
+	for (const struct row *row = rows; row < rows + count; row++)
+		printf("%-32s %8llu %-9s %6llu %8llu %8llu  %s\n", row->name,
+		       (unsigned long long)(row->sectors / 2048), row->state,
+		       (unsigned long long)row->counters.connections,
+		       (unsigned long long)row->counters.repeated,
+		       (unsigned long long)row->counters.failed, row->trouble ? row->trouble : "");
+}
+
+static void show_json(const struct row *rows, unsigned int count)
+{
+	struct json json;
+
+	json_start(&json, stdout);
+	json_array(&json, NULL);
+	for (const struct row *row = rows; row < rows + count; row++) {
+		json_object(&json, NULL);
+		json_string(&json, "target", row->name);
+		json_unsigned(&json, "sectors", row->sectors);
+		json_string(&json, "state", row->state);
+		json_string(&json, "trouble", row->trouble);
+		json_unsigned(&json, "connections", row->counters.connections);
+		json_unsigned(&json, "repeated", row->counters.repeated);
+		json_unsigned(&json, "failed", row->counters.failed);
+		json_end(&json);
+	}
+	json_end(&json);
 }
 
 static bool is_help(const char *word)
@@ -425,20 +482,26 @@ static bool is_help(const char *word)
 
 int run_nbd(int argc, char **argv)
 {
-	if (argc > 1) {
+	bool as_json = argc == 2 && !strcmp(argv[1], "--json");
+	unsigned int count;
+	struct row *rows;
+
+	if (argc > 1 && !as_json) {
 		printf(
-		    "Usage: nbd\n"
+		    "Usage: nbd [--json]\n"
 		    "List guests' disks on network block device servers: whether there is a connection, how often there\n"
 		    "was one, how many requests were sent again, and how many failed for want of a server.\n");
 		return is_help(argv[1]) ? 0 : 1;
 	}
-	printf("%-32s %8s %-9s %6s %8s %8s\n", "Disk", "MiB", "State", "Conns", "Repeated",
-	       "Failed");
-	if (!connections)
-		return 0;
-	LOCK_TCPIP_CORE();
-	for (const struct connection *c = connections; c; c = c->next)
-		show(c);
-	UNLOCK_TCPIP_CORE();
+	rows = read_rows(&count);
+	if (!rows) {
+		printf("nbd: out of memory\n");
+		return 1;
+	}
+	if (as_json)
+		show_json(rows, count);
+	else
+		show_table(rows, count);
+	free(rows);
 	return 0;
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Guests' disks on a network block device server: QEMU's, on the host."""
+import json
 import subprocess
 import time
 
@@ -65,6 +66,9 @@ def test_nbd(machine, tmp_path):
             dom0.leave()
             listed = "\n".join(dom0.run("nbd"))
             assert f"nbd://{HOST}:{server.port}/disk" in listed, listed
+            (disk,) = json.loads("\n".join(dom0.run("nbd --json")))
+            assert (disk["target"], disk["sectors"]) == (f"nbd://{HOST}:{server.port}/disk", SIZE // 512)
+            assert (disk["state"], disk["trouble"], disk["connections"]) == ("connected", None, 2)
             wanted = bytearray(SIZE)
             wanted[8 * 512:24 * 512] = b"Z" * (16 * 512)
             wanted[24 * 512:32 * 512] = b"B" * (8 * 512)
