@@ -4,8 +4,8 @@
  * on it, with marks (mark.h) around each kind. Direct I/O: each operation is a request of the front half's.
  */
 #define _GNU_SOURCE
+#include "init.h"
 #include "mark.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <stdint.h>
@@ -24,33 +24,6 @@
 
 static char *buffer;
 static int disk;
-
-static void fail(const char *what)
-{
-	printf("BENCH failed: %s: %s\n", what, strerror(errno));
-	fflush(stdout);
-	for (;;)
-		pause();
-}
-
-static void load_modules(void)
-{
-	char name[128], file[160];
-	FILE *list = fopen("/modules", "r");
-
-	if (!list)
-		fail("/modules");
-	while (fscanf(list, "%127s", name) == 1) {
-		int fd;
-
-		snprintf(file, sizeof(file), "/lib/%s.ko", name);
-		fd = open(file, O_RDONLY);
-		if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
-			fail(file);
-		close(fd);
-	}
-	fclose(list);
-}
 
 static int open_disk(void)
 {

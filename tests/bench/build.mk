@@ -57,7 +57,8 @@ $(BUILD)/tests/bench/count.so: tests/bench/count.c tests/bench/mark.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -Wno-unused-parameter -shared -fPIC $< -o $@
 
-$(BUILD)/tests/bench/block-init: tests/bench/block-init.c tests/bench/mark.h
+bench-inits := $(addprefix $(BUILD)/tests/bench/,block-init net-init)
+$(bench-inits): $(BUILD)/tests/bench/%: tests/bench/%.c tests/bench/init.h tests/bench/mark.h
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -Wno-unused-parameter -static $< -o $@
@@ -70,11 +71,6 @@ bench-block-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 busybo
 .PHONY: bench-block
 bench-block: $(BUILD)/cerne $(BUILD)/dom0 $(BUILD)/tests/bench/count.so $(BUILD)/tests/bench/block-init $(bench-block-files) ## a Linux guest's disk, here and on the real Xen: instructions of the whole machine
 	@BUILD='$(BUILD)' THIRD_PARTY='$(THIRD_PARTY)' $(PYTHON) tests/bench/bench-block
-
-$(BUILD)/tests/bench/net-init: tests/bench/net-init.c tests/bench/mark.h
-	$(call say,CC,$<)
-	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -Wno-unused-parameter -static $< -o $@
 
 # Xen's own tools with the libraries that they want, for a Linux dom0.
 bench-net-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 xen-hypervisor-4.17-amd64 busybox-static xen-utils-4.17 \

@@ -6,10 +6,9 @@
  * net-init serve ADDRESS: on the host.
  */
 #define _GNU_SOURCE
+#include "init.h"
 #include "mark.h"
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <net/route.h>
 #include <netinet/ip_icmp.h>
@@ -21,7 +20,6 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,14 +34,6 @@
 #define PINGS	200
 
 static char buffer[BLOCK];
-
-static void fail(const char *what)
-{
-	printf("BENCH failed: %s: %s\n", what, strerror(errno));
-	fflush(stdout);
-	for (;;)
-		pause();
-}
 
 static void pause_a_little(void)
 {
@@ -290,25 +280,6 @@ static void active(void)
 }
 
 /* The domain */
-
-static void load_modules(void)
-{
-	char name[128], file[160];
-	FILE *list = fopen("/modules", "r");
-
-	if (!list)
-		fail("/modules");
-	while (fscanf(list, "%127s", name) == 1) {
-		int fd;
-
-		snprintf(file, sizeof(file), "/lib/%s.ko", name);
-		fd = open(file, O_RDONLY);
-		if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
-			fail(file);
-		close(fd);
-	}
-	fclose(list);
-}
 
 static void configure(const char *address)
 {

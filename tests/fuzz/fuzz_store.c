@@ -12,23 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "store_model.h"
+#include "input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const uint8_t *input;
-static size_t left;
-static uint64_t seed; /* of what comes when the input has ended: made from all of it */
-
-static unsigned int next_byte(void)
-{
-	if (left) {
-		left--;
-		seed = (seed ^ *input) * 0x100000001b3UL;
-		return *input++;
-	}
-	seed = seed * 6364136223846793005UL + 1442695040888963407UL;
-	return seed >> 56;
-}
 
 static unsigned int model_choose(unsigned int n)
 {
@@ -178,9 +164,7 @@ static void check_hostile(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	input = data;
-	left = size;
-	seed = 1;
+	input_start(data, size);
 	if (next_byte() & 1) {
 		model_start();
 		for (unsigned int i = 0; i < 60 || left; i++)

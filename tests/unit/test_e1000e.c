@@ -257,8 +257,8 @@ static void send_shape(const struct shape *shape, unsigned int number, uint16_t 
 	static uint8_t bytes[70000];
 	uint32_t length = make(shape, bytes);
 	struct net_packet *packet =
-	    outgoing(bytes, length, headers_of(shape) + pick(3) * 7,
-		     length > 20000 ? 4000 : 100 + pick(4000), &released[number]);
+	    outgoing(bytes, length, headers_of(shape) + random_below(3) * 7,
+		     length > 20000 ? 4000 : 100 + random_below(4000), &released[number]);
 
 	if (sum)
 		assert_true(net_checksum_prepare(packet));
@@ -337,17 +337,17 @@ static void many(void **state)
 	unsigned int passed = 0, lost = 0;
 
 	for (unsigned int round = 0; round < 3000; round++) {
-		const struct shape *shape = &shapes[pick(SHAPES)];
-		bool large = pick(8) == 0 && !shape->udp && shape->data;
+		const struct shape *shape = &shapes[random_below(SHAPES)];
+		bool large = random_below(8) == 0 && !shape->udp && shape->data;
 
 		wire_count = wire_total = 0;
-		send_shape(shape, round % 4000, large ? 100 + (uint16_t)pick(1000) : 0,
-			   large || pick(4));
-		if (pick(3) == 0)
+		send_shape(shape, round % 4000, large ? 100 + (uint16_t)random_below(1000) : 0,
+			   large || random_below(4));
+		if (random_below(3) == 0)
 			net_port_flush(registered);
-		if (pick(30) == 0)
-			transmit(pick(600));
-		if (pick(40) == 0)
+		if (random_below(30) == 0)
+			transmit(random_below(600));
+		if (random_below(40) == 0)
 			interrupt(CAUSE_TX_QUEUE);
 	}
 	net_port_flush(registered);
@@ -365,10 +365,10 @@ static void receives(void **state)
 	static uint8_t bytes[4096];
 
 	for (unsigned int i = 0; i < 2000; i++) {
-		uint16_t length = (uint16_t)(14 + pick(1500));
+		uint16_t length = (uint16_t)(14 + random_below(1500));
 
 		for (unsigned int j = 0; j < length; j++)
-			bytes[j] = (uint8_t)pick(256);
+			bytes[j] = (uint8_t)random_below(256);
 		assert_true(
 		    arrive(bytes, length, RX_DONE | RX_LAST | RX_TCP_SUMMED, i & 1 ? 0x20 : 0));
 		interrupt(CAUSE_RX_QUEUE);
@@ -450,16 +450,16 @@ static void hostile(void **state)
 	card->polling = false;
 	/* Nonsense everywhere, for a while. */
 	for (unsigned int round = 0; round < 3000; round++) {
-		uint8_t *rx = (uint8_t *)rx_ring() + pick(RX_SIZE * 16);
-		volatile struct tx_descriptor *tx = &card->tx[pick(TX_SIZE)];
+		uint8_t *rx = (uint8_t *)rx_ring() + random_below(RX_SIZE * 16);
+		volatile struct tx_descriptor *tx = &card->tx[random_below(TX_SIZE)];
 
-		*rx = (uint8_t)pick(256);
-		tx->options ^= pick(4);
-		if (pick(2))
-			send_shape(&shapes[pick(SHAPES)], round, 0, true);
+		*rx = (uint8_t)random_below(256);
+		tx->options ^= random_below(4);
+		if (random_below(2))
+			send_shape(&shapes[random_below(SHAPES)], round, 0, true);
 		net_port_flush(registered);
-		if (pick(4) == 0)
-			interrupt(1u + pick(0xffffff));
+		if (random_below(4) == 0)
+			interrupt(1u + random_below(0xffffff));
 		while (card->polling)
 			card->polling = !rx_poll(card);
 	}

@@ -507,26 +507,29 @@ static void nonsense(void **state)
 	static uint8_t bytes[4096];
 
 	for (unsigned int round = 0; round < 20000; round++) {
-		struct virtio_queue *queue = queues[pick(3)];
+		struct virtio_queue *queue = queues[random_below(3)];
 		volatile uint8_t *used = (volatile uint8_t *)queue->used;
 		struct taken_chain chain;
 
-		if (pick(3) == 0)
-			used[pick(4 + 8u * queue->size)] = (uint8_t)pick(256);
-		if (pick(2) && device_take(QUEUE_RX, &chain)) {
+		if (random_below(3) == 0)
+			used[random_below(4 + 8u * queue->size)] = (uint8_t)random_below(256);
+		if (random_below(2) && device_take(QUEUE_RX, &chain)) {
 			for (unsigned int i = 0; i < 12; i++)
-				chain.segments[0].data[i] = pick(3) ? 0 : (uint8_t)pick(256);
-			device_done(QUEUE_RX, pick(9) ? chain.head : pick(300), pick(5000));
+				chain.segments[0].data[i] =
+				    random_below(3) ? 0 : (uint8_t)random_below(256);
+			device_done(QUEUE_RX, random_below(9) ? chain.head : random_below(300),
+				    random_below(5000));
 		}
-		if (pick(2)) {
+		if (random_below(2)) {
 			struct net_packet *packet =
-			    outgoing(bytes, 100 + pick(3000), 60, 200 + pick(3000), &released[0]);
+			    outgoing(bytes, 100 + random_below(3000), 60, 200 + random_below(3000),
+				     &released[0]);
 
 			net_port_send(registered, packet);
 			net_packet_put(packet);
 			net_port_flush(registered);
 		}
-		interrupt(pick(3));
+		interrupt(random_below(3));
 		while (card->polling)
 			card->polling = !(rx_poll(card) && virtio_queue_listen(&card->rx));
 		if (needs_reset(card))

@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What surrounds a driver of network cards, for tests on the host that include the driver's source: time, memory for DMA,
- * PCI's functions, and a user of its port who compares. The device itself is the test's.
+ * What surrounds a driver of network cards, for tests on the host that include the driver's source: time, PCI (fake_pci.h),
+ * and a user of its port who compares. The device itself is the test's.
  */
 #ifndef FAKE_CARD_WORLD_H
 #define FAKE_CARD_WORLD_H
 
 #include "unit.h"
+#include "fake_pci.h"
 #include "net_packets.h"
 #include "net/network.h"
-#include "pci/dma.h"
-#include "pci/pci.h"
 #include <guest/clock.h>
 #include <guest/hypercall.h>
 #include <guest/thread.h>
 
 static struct pci_device the_device = {.address = "00:05.0", .bars[0].size = 0x20000};
 static uint64_t time_now = 1000;
-static bool bus_master;
-static pci_interrupt_handler *interrupt_handler;
-static void *interrupt_data;
 static struct net_port *registered;
-static unsigned int dma_blocks;
 
 /* What a card does when time passes in a thread of the driver's: the test's. */
 static void device_sleeps(void);
@@ -49,55 +44,6 @@ void thread_yield(void);
 void thread_yield(void)
 {
 	thread_sleep(1000000);
-}
-
-void *dma_alloc(const struct pci_device *device, size_t bytes, dma_address_t *address)
-{
-	size_t size = (bytes + 4095) & ~4095ul;
-	void *memory = aligned_alloc(4096, size);
-
-	(void)device;
-	memset(memory, 0, size);
-	*address = (dma_address_t)(uintptr_t)memory;
-	dma_blocks++;
-	return memory;
-}
-
-void dma_free(const struct pci_device *device, void *memory, size_t bytes)
-{
-	(void)device;
-	(void)bytes;
-	dma_blocks--;
-	free(memory);
-}
-
-void pci_bus_master(struct pci_device *device, bool on)
-{
-	(void)device;
-	bus_master = on;
-}
-
-long pci_interrupts_open(struct pci_device *device, unsigned int wanted)
-{
-	(void)wanted;
-	device->interrupts = PCI_INTERRUPT_MSIX;
-	return 1;
-}
-
-long pci_interrupt_handle(struct pci_device *device, unsigned int vector,
-			  pci_interrupt_handler *handler, void *data)
-{
-	(void)device;
-	assert_int_equal(vector, 0);
-	interrupt_handler = handler;
-	interrupt_data = data;
-	return 0;
-}
-
-void pci_interrupts_close(struct pci_device *device)
-{
-	device->interrupts = PCI_INTERRUPT_NONE;
-	interrupt_handler = NULL;
 }
 
 unsigned int pci_capability(const struct pci_device *device, uint8_t id, unsigned int after)
@@ -224,14 +170,6 @@ static struct net_packet *outgoing(const uint8_t *bytes, uint32_t length, uint32
 		size = piece;
 	}
 	return &made->packet;
-}
-
-static uint64_t random_state = 1;
-
-static unsigned int pick(unsigned int below)
-{
-	random_state = random_state * 6364136223846793005 + 1442695040888963407;
-	return (unsigned int)(random_state >> 33) % below;
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What surrounds a driver of disks, for tests on the host: time, memory for DMA, PCI's functions, the registry; requests
+ * What surrounds a driver of disks, for tests on the host: time, PCI (fake_pci.h), the registry; requests
  * with memory of their own, made at random and compared with a second copy of the disk. The device itself is the test's:
  * registers, and what it does when it is given a turn (device_step).
  */
@@ -9,8 +9,7 @@
 
 #include "unit.h"
 #include "block/registry.h"
-#include "pci/dma.h"
-#include "pci/pci.h"
+#include "fake_pci.h"
 #include <guest/clock.h>
 #include <guest/thread.h>
 #include <public/errno.h>
@@ -20,9 +19,6 @@
 
 static struct pci_device pci = {.address = "00:04.0", .bars[5].size = 0x2000};
 static uint64_t now = 1000;
-static bool bus_master;
-static pci_interrupt_handler *interrupt_handler;
-static void *interrupt_data;
 static struct block_device *registered[64];
 static unsigned int registered_count;
 static struct disk registered_facts;
@@ -49,65 +45,11 @@ void thread_sleep(uint64_t nanoseconds)
 	now += nanoseconds;
 }
 
-/*
- * Memory that the device may use: what dma_alloc gave, and the pages of requests under way. Addresses are those of the
- * host, so that a sanitizer sees what is wrong with them; but a device that is to be stopped is checked here too.
- */
-static unsigned int dma_blocks;
-
-void *dma_alloc(const struct pci_device *device, size_t bytes, dma_address_t *address)
-{
-	size_t size = (bytes + 4095) & ~4095ul;
-	void *memory = aligned_alloc(4096, size);
-
-	(void)device;
-	memset(memory, 0, size);
-	*address = (dma_address_t)(uintptr_t)memory;
-	dma_blocks++;
-	return memory;
-}
-
-void dma_free(const struct pci_device *device, void *memory, size_t bytes)
-{
-	(void)device;
-	(void)bytes;
-	dma_blocks--;
-	free(memory);
-}
-
+/* Memory that the device may use: what dma_alloc gave, and the pages of requests under way. One that is to be stopped uses none. */
 static void *dma_memory(uint64_t address)
 {
 	assert_true(bus_master);
 	return (void *)(uintptr_t)address;
-}
-
-void pci_bus_master(struct pci_device *device, bool on)
-{
-	(void)device;
-	bus_master = on;
-}
-
-long pci_interrupts_open(struct pci_device *device, unsigned int wanted)
-{
-	(void)device;
-	(void)wanted;
-	return 1;
-}
-
-long pci_interrupt_handle(struct pci_device *device, unsigned int vector,
-			  pci_interrupt_handler *handler, void *data)
-{
-	(void)device;
-	assert_int_equal(vector, 0);
-	interrupt_handler = handler;
-	interrupt_data = data;
-	return 0;
-}
-
-void pci_interrupts_close(struct pci_device *device)
-{
-	(void)device;
-	interrupt_handler = NULL;
 }
 
 volatile void *pci_map(struct pci_device *device, unsigned int bar, uint64_t offset,
@@ -143,14 +85,6 @@ struct disk *disk_register(struct block_device *device, const struct disk *facts
 /*
  * Requests
  */
-
-static uint64_t random_state = 1;
-
-static uint32_t random_below(uint32_t limit)
-{
-	random_state = random_state * 6364136223846793005ul + 1442695040888963407ul;
-	return (uint32_t)((random_state >> 33) % limit);
-}
 
 #define TEST_SEGMENTS 24
 
