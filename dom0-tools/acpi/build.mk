@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # ACPI=1: dom0 gets ACPICA, the reference interpreter of ACPI's methods. Debian has no source package of it that can be
 # fetched everywhere, but Linux's sources, as a package, hold it with its own licence (BSD or GPL): 139 MB, which is why
-# this is not the default. Only ACPICA's own files are kept.
+# this is not the default. Only ACPICA's own files are kept. Those of the package acpica-unix have other names for everything.
 
 ifeq ($(ACPI),1)
 acpica := $(THIRD_PARTY)/acpica
