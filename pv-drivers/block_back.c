@@ -10,31 +10,70 @@
 #include <public/errno.h>
 #include <public/io/protocols.h>
 
-/* The least that a ring may have in flight, however many others there are. */
-#define LEAST_SHARE 4
-
 _Static_assert(BLOCK_BACK_QUEUES * sizeof(struct block_back_ring) <= PAGE_SIZE, "a page for rings");
 
 /*
- * Shares of what may be in flight. Events are masked.
+ * Shares of what may be in flight: of each guest, and within that of each of its rings. Events are masked.
  */
 
-static unsigned int active; /* rings with something in flight */
+static struct block_back *open_backs;
+static unsigned int active_guests; /* with something in flight */
+
+static domid_t guest_of(const struct block_back *back)
+{
+	return back->bus->bus.other_domain;
+}
+
+static void join(struct block_back *back)
+{
+	struct block_back *other = open_backs;
+
+	while (other && guest_of(other) != guest_of(back))
+		other = other->next;
+	back->first = other ? other->first : back;
+	back->active = 0;
+	back->next = open_backs;
+	open_backs = back;
+}
+
+/* Nothing of it is in flight. If it counted for the guest another one does now. */
+static void leave(struct block_back *back)
+{
+	struct block_back **link = &open_backs, *heir = NULL;
+
+	while (*link != back)
+		link = &(*link)->next;
+	*link = back->next;
+	for (struct block_back *other = open_backs; other; other = other->next) {
+		if (other->first != back)
+			continue;
+		if (!heir) {
+			heir = other;
+			heir->active = back->active;
+		}
+		other->first = heir;
+	}
+}
 
 bool block_back_may_take(const struct block_back_ring *ring)
 {
-	unsigned int sharers = active + !ring->in_flight;
-	unsigned int share = BLOCK_BACK_SHARED / sharers;
+	const struct block_back *guest = ring->back->first;
 
-	return ring->in_flight < (share > LEAST_SHARE ? share : LEAST_SHARE);
+	/* One that has nothing in flight would not be looked at again; one that has is among those that are active. */
+	return !ring->in_flight ||
+	       (ring->in_flight + 1) * active_guests * guest->active <= BLOCK_BACK_SHARED;
 }
 
 void block_back_count(struct block_back_ring *ring, int change)
 {
-	active -= ring->in_flight > 0;
+	struct block_back *guest = ring->back->first;
+
+	active_guests -= guest->active > 0;
+	guest->active -= ring->in_flight > 0;
 	ring->in_flight += (unsigned int)change;
 	ring->back->in_flight += (unsigned int)change;
-	active += ring->in_flight > 0;
+	guest->active += ring->in_flight > 0;
+	active_guests += guest->active > 0;
 }
 
 /*
@@ -261,6 +300,7 @@ static void on_device(struct block_listener *listener, struct block_device *devi
 
 long block_back_open(struct block_back *back, const char **why)
 {
+	bool masked;
 	long error;
 
 	if (back->device->flags & BLOCK_READ_ONLY)
@@ -276,11 +316,18 @@ long block_back_open(struct block_back *back, const char **why)
 	back->listener.changed = on_device;
 	back->listener.data = back;
 	block_listen(back->device, &back->listener);
+	masked = events_save();
+	join(back);
+	events_restore(masked);
 	return 0;
 }
 
 void block_back_close(struct block_back *back)
 {
+	bool masked = events_save();
+
+	leave(back);
+	events_restore(masked);
 	block_unlisten(back->device, &back->listener);
 }
 

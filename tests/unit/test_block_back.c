@@ -522,6 +522,108 @@ static void shares(void **state)
 	world_end();
 }
 
+/*
+ * Guests.
+ */
+
+/* The request that the disk has had for the longest is done. */
+static void finish_oldest(void)
+{
+	struct block_request *first = world.held[0];
+
+	memmove(world.held, world.held + 1, --world.held_count * sizeof(world.held[0]));
+	world_move(first);
+	block_batch_begin();
+	block_done(first, 0);
+	block_batch_end();
+}
+
+/* Answers that a queue's guest takes, having put in requests until `depth` of them are there. */
+static unsigned int keep_busy(unsigned int queue, unsigned int depth)
+{
+	struct blkif_front_ring *front = &world.front[queue];
+	struct blkif_response response;
+	unsigned int answers = 0;
+
+	while (world_answer(queue, &response))
+		answers++;
+	while (front->req_prod_pvt - front->rsp_cons < depth && !RING_FULL(front)) {
+		struct blkif_request *request = world_request(queue, BLKIF_OP_READ, 1);
+
+		request->sector_number = 0;
+		segment(request, queue, 0, 7);
+	}
+	world_push(queue);
+	while (block_back_turn() == world.now)
+		;
+	return answers;
+}
+
+/* Of what a disk does that is done with requests in their order: the other guest's share in percent. */
+static unsigned int share_of_other(unsigned int depth)
+{
+	unsigned int answers = 0, rounds = 20000;
+
+	for (unsigned int i = 0; i < rounds; i++) {
+		for (unsigned int queue = 0; queue < BLOCK_BACK_QUEUES - 1; queue++)
+			keep_busy(queue, 1000);
+		answers += keep_busy(BLOCK_BACK_QUEUES - 1, depth);
+		finish_oldest();
+	}
+	return 100 * answers / rounds;
+}
+
+/*
+ * A guest with three rings that are always full, and one with one: that one has half of the disk if it wants as much; if it asks
+ * for one thing at a time it waits for no more than the first one's share.
+ */
+static void guests(void **state)
+{
+	world_begin(BLOCK_DMA, BLOCK_BACK_QUEUES, 2);
+	world.queues = BLOCK_BACK_QUEUES - 1;
+	world_connect();
+	world_open_other(OTHER);
+	world.hold = true;
+	assert_in_range(share_of_other(1000), 45, 55);
+	assert_in_range(share_of_other(1), 1, 5);
+	while (world.held_count || block_back_turn())
+		world_finish_all();
+	world_close_other();
+	world_end();
+}
+
+/* Disks of a guest share; the one that counts for all of them may be the first to go. */
+static void disks_of_a_guest(void **state)
+{
+	const char *why = NULL;
+
+	world_begin(BLOCK_DMA, BLOCK_BACK_QUEUES, 2);
+	world.queues = 1;
+	world_connect();
+	world_open_other(GUEST);
+	assert_ptr_equal(world.other.first, &world.back);
+	world.hold = true;
+	keep_busy(0, 64);
+	keep_busy(BLOCK_BACK_QUEUES - 1, 64);
+	assert_int_equal(world.held_count, 128);
+	assert_int_equal(world.back.active, 2);
+	for (unsigned int i = 0; i < 64; i++)
+		finish_oldest();
+	assert_int_equal(world.back.active, 1);
+	assert_true(block_back_disconnect(&world.back));
+	block_back_close(&world.back);
+	assert_ptr_equal(world.other.first, &world.other);
+	assert_int_equal(world.other.active, 1);
+	world_finish_all();
+	assert_int_equal(world.other.active, 0);
+	world_close_other();
+	world.queues = 1;
+	assert_int_equal(block_back_open(&world.back, &why), 0);
+	world_connect();
+	world.queues = BLOCK_BACK_QUEUES;
+	world_end();
+}
+
 /* Who sends events and has nothing to say is not heard for a while, and loses nothing by that. */
 static void floods(void **state)
 {
@@ -666,6 +768,8 @@ int main(void)
 	    cmocka_unit_test(vanishing),
 	    cmocka_unit_test(reconnect_to_nonsense),
 	    cmocka_unit_test(shares),
+	    cmocka_unit_test(guests),
+	    cmocka_unit_test(disks_of_a_guest),
 	    cmocka_unit_test(floods),
 	    cmocka_unit_test(turns),
 	    cmocka_unit_test(limits),

@@ -9,7 +9,8 @@
  *
  * The guest is not trusted. A request is copied out of the ring once and then checked; a ring whose indexes are impossible is
  * not served any more. A guest has at most BLOCK_BACK_SLOTS requests in flight in a ring, and what is allocated for
- * them depends on the number and size of its rings only. All rings that have requests in flight share BLOCK_BACK_SHARED.
+ * them depends on the number and size of its rings only. All guests that have requests in flight share BLOCK_BACK_SHARED alike, and
+ * the rings of a guest, of all its disks, what is its share, at least one request each: more disks and queues get it no more.
  *
  * The functions are what xenbus_back_driver's of the same names need; the caller (a service) finds the block device. All
  * of them are for the service's thread, but where it says otherwise.
@@ -70,6 +71,9 @@ struct block_back {
 	struct block_back_ring *rings; /* queues of them */
 	unsigned int in_flight;
 	unsigned int held; /* of these: by `hold` */
+	/* Of all that are open: the next one, and the one that counts for the guest: its rings with something in flight. */
+	struct block_back *next, *first;
+	unsigned int active;
 	/* Token buckets: what may be used up before the guest waits; they may go below zero. */
 	int64_t byte_tokens, request_tokens;
 	uint64_t refilled; /* when */

@@ -27,6 +27,7 @@
 #define PAGES	48
 #define SECTORS 1024
 #define GUEST	7
+#define OTHER	8 /* another guest */
 #define HELD	256
 
 static struct world {
@@ -67,8 +68,8 @@ static struct world {
 	    [128]; /* a letter for each request that was submitted: R, W, U (fua), F, D */
 	unsigned int things;
 
-	struct xenbus_back bus;
-	struct block_back back;
+	struct xenbus_back bus, other_bus;
+	struct block_back back, other; /* other: with the last ring, if it is opened */
 	unsigned int kicked;
 	uint64_t sectors_told, now;
 	unsigned int announced;
@@ -114,7 +115,7 @@ void frames_release(void *va, unsigned long count)
 
 static bool world_page_is_granted(const struct gnttab_map_grant_ref *op)
 {
-	return op->dom == GUEST && op->ref < PAGES && !world.refuses[op->ref];
+	return (op->dom == GUEST || op->dom == OTHER) && op->ref < PAGES && !world.refuses[op->ref];
 }
 
 static void world_map(struct gnttab_map_grant_ref *op)
@@ -214,7 +215,7 @@ void event_unmask(evtchn_port_t port)
 
 void xenbus_back_kick(struct xenbus_back *back)
 {
-	WORLD_CHECK(back == &world.bus);
+	WORLD_CHECK(back == &world.bus || back == &world.other_bus);
 	world.kicked++;
 }
 
@@ -272,9 +273,8 @@ long xenbus_ring_connect(struct xenbus_device *device, struct xenbus_ring *ring,
 			 unsigned int max_order, const char *name, const char *event_name,
 			 event_handler *handler, void *data)
 {
-	unsigned int queue = 0;
+	unsigned int queue = device == &world.other_bus.bus ? BLOCK_BACK_QUEUES - 1 : 0;
 
-	(void)device;
 	(void)event_name;
 	WORLD_CHECK(world.order <= max_order);
 	if (!strncmp(name, "queue-", 6))
@@ -441,6 +441,26 @@ static void world_end(void)
 		free(world.ring_pages[q]);
 	munmap(world.pages, PAGES * PAGE_SIZE);
 	close(world.memory);
+}
+
+/* A second disk, of some guest. `back` has at most the first three rings then. */
+static inline void world_open_other(domid_t domain)
+{
+	const char *why = NULL;
+
+	world.other_bus.bus.other_domain = domain;
+	world.other.bus = &world.other_bus;
+	world.other.device = &world.device;
+	world.queues = 1;
+	WORLD_CHECK(!block_back_open(&world.other, &why));
+	WORLD_CHECK(!block_back_connect(&world.other, &why));
+	world.queues = BLOCK_BACK_QUEUES;
+}
+
+static inline void world_close_other(void)
+{
+	WORLD_CHECK(block_back_disconnect(&world.other));
+	block_back_close(&world.other);
 }
 
 /* The guest */
