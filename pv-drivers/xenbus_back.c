@@ -118,6 +118,9 @@ static void open(struct xenbus_back *back, enum xenbus_state other)
 	const char *why = NULL;
 	long error = back->service->driver->open(back, &why);
 
+	back->opening = error == -XEN_EAGAIN;
+	if (back->opening)
+		return;
 	if (error) {
 		fail(back, error, why);
 		return;
@@ -216,15 +219,26 @@ static void step_failed(struct xenbus_back *back, enum xenbus_state other)
 		xenbus_set_state(&back->bus, XenbusStateClosed);
 }
 
+static void step_new(struct xenbus_back *back, enum xenbus_state other)
+{
+	if (back->opening && !is_online(back)) {
+		back->service->driver->close(back);
+		back->opening = false;
+		back->phase = XENBUS_BACK_FAILED;
+	} else {
+		open(back, other);
+	}
+	if (back->phase == XENBUS_BACK_FAILED)
+		step_failed(back, other);
+	else if (!back->opening)
+		step_waiting(back, other);
+}
+
 static void step(struct xenbus_back *back, enum xenbus_state other)
 {
 	switch (back->phase) {
 	case XENBUS_BACK_NEW:
-		open(back, other);
-		if (back->phase == XENBUS_BACK_FAILED)
-			step_failed(back, other);
-		else
-			step_waiting(back, other);
+		step_new(back, other);
 		break;
 	case XENBUS_BACK_WAITING:
 		step_waiting(back, other);
@@ -257,7 +271,7 @@ static void destroy(struct xenbus_back *back)
 	struct xenbus_service *service = back->service;
 	bool masked;
 
-	if (back->opened)
+	if (back->opened || back->opening)
 		service->driver->close(back);
 	if (back->watched)
 		xenbus_close(&back->bus);

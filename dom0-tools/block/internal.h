@@ -10,7 +10,8 @@ struct guest_disk {
 	struct xenbus_back bus; /* first */
 	struct block_back back;
 	struct block_source source;
-	char target[256];
+	struct block_listener opening; /* of the source's device, until that is ready */
+	char target[256], mode[8];
 	bool paused; /* its domain is, since the source failed */
 };
 

@@ -51,24 +51,73 @@ static enum block_access access_of(const char *mode)
 	return mode[1] == '!' ? BLOCK_OPEN_SHARED : BLOCK_OPEN_WRITE;
 }
 
+static void on_opening(struct block_listener *listener, struct block_device *device)
+{
+	xenbus_back_kick(listener->data);
+}
+
+static void stop_opening(struct guest_disk *disk)
+{
+	block_unlisten(disk->source.device, &disk->opening);
+	block_source_close(&disk->source);
+}
+
+/* Open the source, or go on with that. */
+static long open_source(struct guest_disk *disk, enum block_access access, const char **why)
+{
+	long error;
+
+	if (disk->source.device) {
+		error = block_source_ready(&disk->source, why);
+		if (error && error != -XEN_EAGAIN)
+			stop_opening(disk);
+		else if (!error)
+			block_unlisten(disk->source.device, &disk->opening);
+		return error;
+	}
+	error = block_source_open(&disk->source, disk->target, access, why);
+	if (error != -XEN_EAGAIN)
+		return error;
+	disk->opening.changed = on_opening;
+	disk->opening.data = &disk->bus;
+	block_listen(disk->source.device, &disk->opening);
+	/* It may have been told before anybody listened. */
+	xenbus_back_kick(&disk->bus);
+	return error;
+}
+
+/* What the disk is: a tool may have taken it away and made another one while it was being opened. */
+static long read_target(struct guest_disk *disk, const char **why)
+{
+	char target[sizeof(disk->target)], mode[sizeof(disk->mode)] = "";
+	long error = read_text(&disk->bus, "params", target, sizeof(target));
+
+	*why = "the store does not say what the disk is (params, mode)";
+	if (error >= 0)
+		error = read_text(&disk->bus, "mode", mode, sizeof(mode));
+	if (disk->source.device &&
+	    (error < 0 || strcmp(target, disk->target) != 0 || strcmp(mode, disk->mode) != 0))
+		stop_opening(disk);
+	if (error < 0)
+		return error;
+	memcpy(disk->target, target, sizeof(target));
+	memcpy(disk->mode, mode, sizeof(mode));
+	return 0;
+}
+
 static long open_disk(struct xenbus_back *back, const char **why)
 {
 	struct guest_disk *disk = disk_of(back);
 	struct block_back_limits limits = {.bytes = read_number(back, "limit-bytes"),
 					   .requests = read_number(back, "limit-requests")};
-	char mode[8] = "r", on_error[8] = "";
+	char on_error[8] = "";
 	enum block_access access;
-	long error;
+	long error = read_target(disk, why);
 
-	*why = "the store does not say what the disk is (params, mode)";
-	error = read_text(back, "params", disk->target, sizeof(disk->target));
-	if (error < 0)
+	if (error)
 		return error;
-	error = read_text(back, "mode", mode, sizeof(mode));
-	if (error < 0)
-		return error;
-	access = access_of(mode);
-	error = block_source_open(&disk->source, disk->target, access, why);
+	access = access_of(disk->mode);
+	error = open_source(disk, access, why);
 	if (error)
 		return error;
 	read_text(back, "on-error", on_error, sizeof(on_error));
@@ -80,10 +129,12 @@ static long open_disk(struct xenbus_back *back, const char **why)
 	disk->back.discard = xenbus_read_number(&back->bus, "discard-enable", &(uint64_t){0}) ||
 			     read_number(back, "discard-enable");
 	error = block_back_open(&disk->back, why);
-	if (error)
+	if (error) {
+		disk->back.device = NULL;
 		block_source_close(&disk->source);
-	else
+	} else {
 		block_back_set_limits(&disk->back, &limits);
+	}
 	return error;
 }
 
@@ -94,7 +145,12 @@ static void close_disk(struct xenbus_back *back)
 	if (disk->paused)
 		control_unpause(disk->bus.frontend);
 	disk->paused = false;
+	if (!disk->back.device) {
+		stop_opening(disk);
+		return;
+	}
 	block_back_close(&disk->back);
+	disk->back.device = NULL;
 	block_source_close(&disk->source);
 }
 

@@ -42,25 +42,41 @@ long block_source_open(struct block_source *source, const char *target, enum blo
 		return -XEN_ENOENT;
 	}
 	*why = "the disk cannot be opened";
+	*source = (struct block_source){.kind = kind, .access = access};
 	error = kind->open(target, access == BLOCK_OPEN_READ, &source->device, why);
-	if (error)
-		return error;
-	error = block_open(source->device, access);
 	if (error) {
-		*why = why_not(error);
-		if (kind->close)
-			kind->close(source->device);
+		source->device = NULL;
 		return error;
 	}
-	source->kind = kind;
-	source->access = access;
-	return 0;
+	error = block_source_ready(source, why);
+	if (error && error != -XEN_EAGAIN)
+		block_source_close(source);
+	return error;
+}
+
+long block_source_ready(struct block_source *source, const char **why)
+{
+	const struct block_source_kind *kind = source->kind;
+	long error = kind->ready ? kind->ready(source->device, why) : 0;
+
+	if (error)
+		return error;
+	error = block_open(source->device, source->access);
+	if (error)
+		*why = why_not(error);
+	source->used = !error;
+	return error;
 }
 
 void block_source_close(struct block_source *source)
 {
-	block_close(source->device, source->access);
-	if (source->kind->close)
-		source->kind->close(source->device);
+	struct block_device *device = source->device;
+
+	/* First: who lists disks must not look at one that is being freed. */
 	source->device = NULL;
+	if (source->used)
+		block_close(device, source->access);
+	if (source->kind->close)
+		source->kind->close(device);
+	source->used = false;
 }

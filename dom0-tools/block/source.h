@@ -21,6 +21,11 @@ struct block_source_kind {
 	 */
 	long (*open)(const char *target, bool read_only, struct block_device **device,
 		     const char **why);
+	/*
+	 * NULL, or: is what was opened a disk by now? 0; -XEN_EAGAIN: not yet, its listeners are told when to ask again (until
+	 * it was 0 once it has no other users); or an error with a sentence in *why: it will never be.
+	 */
+	long (*ready)(struct block_device *device, const char **why);
 	/* It is not used any more, by who opened it. NULL: nothing to do. */
 	void (*close)(struct block_device *device);
 	struct block_source_kind *next;
@@ -28,16 +33,21 @@ struct block_source_kind {
 
 void block_source_add(struct block_source_kind *kind);
 
-/* One that is open. */
+/* One that is open. Zeroed: none. */
 struct block_source {
 	const struct block_source_kind *kind;
-	struct block_device *device;
+	struct block_device *device; /* NULL: it is not open */
 	enum block_access access;
+	bool used; /* block_open */
 };
 
-/* 0, or an error with a sentence in *why. */
+/*
+ * 0, or an error with a sentence in *why. -XEN_EAGAIN: it takes time. block_source_ready then, whenever the device's listeners are
+ * told; its other errors leave the source to be closed.
+ */
 long block_source_open(struct block_source *source, const char *target, enum block_access access,
 		       const char **why);
+long block_source_ready(struct block_source *source, const char **why);
 void block_source_close(struct block_source *source);
 
 /*

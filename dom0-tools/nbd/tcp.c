@@ -22,7 +22,7 @@
 #include "xl/json.h"
 
 #define TICK_MS		1000
-#define OPEN_SECONDS	15
+#define OPEN_SECONDS	8 /* less than tools wait, so that they hear why */
 #define CONNECT_SECONDS 10
 /* Between tries to connect: doubled each time. */
 #define RETRY_MIN_MS 250
@@ -34,13 +34,14 @@ struct connection {
 	struct connection *next;
 	struct tcp_pcb *pcb;
 	struct tcpip_callback_msg *message;
-	bool scheduled; /* the message is on its way; with events masked */
-	bool resolving; /* lwIP will call with an address */
-	bool dead;	/* to be freed when neither is so any more */
+	bool scheduled;	   /* the message is on its way; with events masked */
+	bool resolving;	   /* lwIP will call with an address */
+	bool dead;	   /* to be freed when neither is so any more */
+	bool opening;	   /* nobody uses it yet; listeners are told of all news */
+	uint64_t deadline; /* for that */
 	uint64_t connecting_since, retry_at;
 	unsigned int retry_ms;
 	const char *trouble; /* of the network; static */
-	struct wait_queue changed;
 	uint8_t *log;
 };
 
@@ -72,7 +73,6 @@ static void retry_later(struct connection *c)
 {
 	c->retry_ms = c->retry_ms ? LWIP_MIN(2 * c->retry_ms, RETRY_MAX_MS) : RETRY_MIN_MS;
 	c->retry_at = clock_now() + c->retry_ms * NSEC_PER_MSEC;
-	wake_all(&c->changed);
 }
 
 static void look(struct connection *c)
@@ -81,7 +81,8 @@ static void look(struct connection *c)
 		c->retry_ms = 0;
 	if (!c->pcb && !c->resolving && !c->retry_at)
 		retry_later(c);
-	wake_all(&c->changed);
+	if (c->opening)
+		block_changed(&c->nbd.device, c->nbd.device.sectors);
 }
 
 static err_t received(void *data, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
@@ -345,18 +346,6 @@ static bool is_nbd(const char *target)
 	return !strncmp(target, "nbd:", 4);
 }
 
-/* False: it will not come, or not in time. */
-static bool wait_until_ready(struct connection *c)
-{
-	uint64_t deadline = clock_now() + OPEN_SECONDS * NSEC_PER_SEC;
-	bool masked = events_save(), in_time = true;
-
-	while (!nbd_is_ready(&c->nbd) && !c->nbd.refused && in_time)
-		in_time = wait_on(&c->changed, deadline);
-	events_restore(masked);
-	return nbd_is_ready(&c->nbd);
-}
-
 static long open_nbd(const char *target, bool read_only, struct block_device **device,
 		     const char **why)
 {
@@ -373,16 +362,37 @@ static long open_nbd(const char *target, bool read_only, struct block_device **d
 	c = make(target, read_only);
 	if (!c)
 		return -XEN_ENOMEM;
+	c->opening = true;
+	c->deadline = clock_now() + OPEN_SECONDS * NSEC_PER_SEC;
 	start(c);
-	if (wait_until_ready(c)) {
-		*device = &c->nbd.device;
+	*device = &c->nbd.device;
+	return 0;
+}
+
+/* With the core's lock. */
+static long is_ready(struct connection *c, const char **why)
+{
+	if (nbd_is_ready(&c->nbd)) {
+		c->opening = false;
 		return 0;
 	}
+	if (!c->nbd.refused && clock_now() < c->deadline)
+		return -XEN_EAGAIN;
 	*why = c->nbd.problem ? c->nbd.problem : c->trouble;
 	if (!*why)
 		*why = "the server does not answer";
-	stop(c);
 	return -XEN_EIO;
+}
+
+static long nbd_ready(struct block_device *device, const char **why)
+{
+	const struct nbd *nbd = device->driver;
+	long error;
+
+	LOCK_TCPIP_CORE();
+	error = is_ready(nbd->transport_data, why);
+	UNLOCK_TCPIP_CORE();
+	return error;
 }
 
 static void close_nbd(struct block_device *device)
@@ -395,7 +405,7 @@ static void close_nbd(struct block_device *device)
 void nbd_sources_add(void)
 {
 	static struct block_source_kind kind = {
-	    .name = "nbd", .is = is_nbd, .open = open_nbd, .close = close_nbd};
+	    .name = "nbd", .is = is_nbd, .open = open_nbd, .ready = nbd_ready, .close = close_nbd};
 
 	block_source_add(&kind);
 }

@@ -190,7 +190,7 @@ static bool introduce(domid_t domid, const struct creation *creation,
 static bool attach_devices(const struct domain_config *config, domid_t domid, struct report *report)
 {
 	for (unsigned int i = 0; i < config->disk_count; i++)
-		if (!device_attach_disk(domid, &config->disks[i], report))
+		if (!device_attach_disk(domid, &config->disks[i], false, report))
 			return false;
 	for (unsigned int i = 0; i < config->vif_count; i++)
 		if (!device_attach_vif(domid, &config->vifs[i], report))

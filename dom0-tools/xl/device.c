@@ -75,13 +75,18 @@ static bool give_up(const struct device_id *id, struct report *report, const cha
 	return false;
 }
 
-static bool wait_until_ready(const struct device_id *id, struct report *report)
+static bool wait_until_ready(const struct device_id *id, bool let_go, struct report *report)
 {
 	const unsigned int ready = STATE(InitWait) | STATE(Initialised) | STATE(Connected);
 	char why[240];
-	long state = wait_for_back(id, ready | STATE(Closing) | BACK_ENDED,
-				   clock_now() + DEVICE_READY_SECONDS * NSEC_PER_SEC);
+	long state;
 
+	if (let_go)
+		mutex_unlock(&toolstack_lock);
+	state = wait_for_back(id, ready | STATE(Closing) | BACK_ENDED,
+			      clock_now() + DEVICE_READY_SECONDS * NSEC_PER_SEC);
+	if (let_go)
+		mutex_lock(&toolstack_lock);
 	if (state >= 0 && ready & 1u << state)
 		return true;
 	if (state == -XEN_ETIMEDOUT) {
@@ -96,29 +101,30 @@ static bool wait_until_ready(const struct device_id *id, struct report *report)
 	return give_up(id, report, why);
 }
 
-static bool attached(const struct device_id *id, long error, struct report *report)
+static bool attached(const struct device_id *id, long error, bool let_go, struct report *report)
 {
 	char text[DEVICE_TEXT];
 
 	if (!error)
-		return wait_until_ready(id, report);
+		return wait_until_ready(id, let_go, report);
 	describe(id, text);
 	report_error(report, NULL, 0, "%s: %s", text, error_text(error));
 	return false;
 }
 
-bool device_attach_disk(domid_t domid, const struct disk_config *disk, struct report *report)
+bool device_attach_disk(domid_t domid, const struct disk_config *disk, bool let_go,
+			struct report *report)
 {
 	const struct device_id id = {.domid = domid, .kind = DEVICE_DISK, .number = disk->number};
 
-	return attached(&id, device_write_disk(&id, disk), report);
+	return attached(&id, device_write_disk(&id, disk), let_go, report);
 }
 
 bool device_attach_vif(domid_t domid, const struct vif_config *vif, struct report *report)
 {
 	const struct device_id id = {.domid = domid, .kind = DEVICE_NETWORK, .number = vif->devid};
 
-	return attached(&id, device_write_vif(&id, vif), report);
+	return attached(&id, device_write_vif(&id, vif), false, report);
 }
 
 /* Detach */

@@ -27,9 +27,11 @@ struct device_id {
 
 /*
  * Make a device of a domain and wait until its back half is ready for the guest. False with what is wrong reported; then
- * there is no such device. A vif has its number and its MAC.
+ * there is no such device. A vif has its number and its MAC. let_go: toolstack_lock is let go of while it waits, for the domain
+ * is complete, and a disk may be somewhere that does not answer.
  */
-bool device_attach_disk(domid_t domid, const struct disk_config *disk, struct report *report);
+bool device_attach_disk(domid_t domid, const struct disk_config *disk, bool let_go,
+			struct report *report);
 bool device_attach_vif(domid_t domid, const struct vif_config *vif, struct report *report);
 
 /*

@@ -117,7 +117,7 @@ static int attach_disk(const struct domain_view *domain, const char *text, struc
 		return XL_OK;
 	}
 	mutex_lock(&toolstack_lock);
-	right = device_attach_disk((domid_t)domain->domid, &disk, &report);
+	right = device_attach_disk((domid_t)domain->domid, &disk, true, &report);
 	if (right)
 		keep_attached(domain, "disk", text);
 	mutex_unlock(&toolstack_lock);

@@ -48,6 +48,9 @@ static struct disk {
 	struct block_back back;
 	bool used;
 } back_disk;
+static struct xenbus_back other; /* a second device, that has no use yet */
+static bool slow;		 /* what the first one is made of needs time */
+static unsigned int closes;
 static struct block_front front;
 
 uint64_t clock_now(void)
@@ -262,7 +265,8 @@ static const struct block_operations disk_operations = {.submit = disk_submit};
 
 static struct xenbus_back *create_back(void)
 {
-	assert_false(back_disk.used);
+	if (back_disk.used)
+		return &other;
 	memset(&back_disk, 0, sizeof(back_disk));
 	back_disk.used = true;
 	return &back_disk.bus;
@@ -270,11 +274,16 @@ static struct xenbus_back *create_back(void)
 
 static void destroy_back(struct xenbus_back *back)
 {
-	back_disk.used = false;
+	if (back != &other)
+		back_disk.used = false;
 }
 
 static long open_back(struct xenbus_back *back, const char **why)
 {
+	if (back == &other)
+		return 0;
+	if (slow)
+		return -XEN_EAGAIN;
 	back_disk.back.bus = back;
 	back_disk.back.device = &w.device;
 	back_disk.back.discard = true;
@@ -293,7 +302,9 @@ static bool disconnect_back(struct xenbus_back *back)
 
 static void close_back(struct xenbus_back *back)
 {
-	block_back_close(&back_disk.back);
+	closes++;
+	if (back_disk.back.device)
+		block_back_close(&back_disk.back);
 }
 
 static void update_back(struct xenbus_back *back)
@@ -362,6 +373,7 @@ static void remove_node(const char *path)
 
 #define BACK  "backend/vbd/0/51712"
 #define FRONT "device/vbd/51712"
+#define OTHER "backend/vbd/0/768"
 
 static void make_nodes(void)
 {
@@ -383,6 +395,9 @@ static int start(void **state)
 	memset(&front, 0, sizeof(front));
 	memset(&service, 0, sizeof(service));
 	memset(&back_disk, 0, sizeof(back_disk));
+	memset(&other, 0, sizeof(other));
+	slow = false;
+	closes = 0;
 	w.device = (struct block_device){
 	    .operations = &disk_operations,
 	    .sectors = SECTORS,
@@ -408,18 +423,23 @@ static void connect(void)
 	settle();
 }
 
-/* Nothing is left of it. */
-static void end(void)
+/* The tools take the back half's directory away, and nothing is left of it. */
+static void remove_back(void)
 {
-	block_front_close(&front);
-	settle();
-	assert_int_equal(grants_used(), 0);
 	remove_node(BACK "/state");
 	settle();
 	assert_false(back_disk.used);
 	service.ended = true; /* its thread, which does not run here, would say so */
 	xenbus_service_stop(&service);
 	assert_int_equal(server.watches_used, 0);
+}
+
+static void end(void)
+{
+	block_front_close(&front);
+	settle();
+	assert_int_equal(grants_used(), 0);
+	remove_back();
 }
 
 static void life(void **state)
@@ -445,6 +465,63 @@ static void life(void **state)
 	assert_memory_equal(w.disk + 504 * 512, zeros, sizeof(zeros));
 	assert_int_equal(block_read(&front.device, SECTORS - 1, data, 2), -XEN_EINVAL);
 	end();
+}
+
+/* ---- a disk that takes time to be opened ---- */
+
+static void begin_slow(void)
+{
+	start(NULL);
+	slow = true;
+	make_nodes();
+	assert_int_equal(xenbus_service_start(&service, &xs, &back_driver), 0);
+	settle();
+	assert_string_equal(value_of(BACK "/state"), "1");
+	assert_true(back_disk.bus.opening);
+}
+
+/* Others are served meanwhile; when there is something new it is asked again. */
+static void slow_open(void **state)
+{
+	begin_slow();
+	set("device/vbd/768/state", "1");
+	set(OTHER, "");
+	set(OTHER "/frontend", "device/vbd/768");
+	set(OTHER "/frontend-id", "0");
+	set(OTHER "/online", "1");
+	set(OTHER "/state", "1");
+	settle();
+	assert_string_equal(value_of(OTHER "/state"), "2");
+	assert_string_equal(value_of(BACK "/state"), "1");
+	xenbus_back_kick(&back_disk.bus);
+	settle();
+	assert_string_equal(value_of(BACK "/state"), "1");
+	remove_node(OTHER "/state");
+	settle();
+	assert_int_equal(closes, 1);
+	slow = false;
+	xenbus_back_kick(&back_disk.bus);
+	settle();
+	assert_string_equal(value_of(BACK "/state"), "2");
+	assert_int_equal(block_front_open(&front, &xs, FRONT, 0), 0);
+	end();
+	assert_int_equal(closes, 2);
+}
+
+/* Nobody wants it any more before it is open: what has begun ends, once. */
+static void slow_open_is_given_up(void **state)
+{
+	begin_slow();
+	set(BACK "/online", "0");
+	settle();
+	assert_string_equal(value_of(BACK "/state"), "6");
+	assert_int_equal(closes, 1);
+	remove_back();
+	assert_int_equal(closes, 1);
+
+	begin_slow();
+	remove_back();
+	assert_int_equal(closes, 1);
 }
 
 static unsigned int heard;
@@ -750,6 +827,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(life, start),
+	    cmocka_unit_test_setup(slow_open, start),
+	    cmocka_unit_test_setup(slow_open_is_given_up, start),
 	    cmocka_unit_test_setup(resize, start),
 	    cmocka_unit_test_setup(restart, start),
 	    cmocka_unit_test_setup(crash, start),

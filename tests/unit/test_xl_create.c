@@ -375,11 +375,29 @@ void xenbus_close(struct xenbus_device *device)
 {
 }
 
+static bool unlocked; /* toolstack_lock, which is held otherwise */
+static unsigned int unlocked_waits;
+
+void mutex_lock(struct mutex *mutex)
+{
+	assert_ptr_equal(mutex, &toolstack_lock);
+	assert_true(unlocked);
+	unlocked = false;
+}
+
+void mutex_unlock(struct mutex *mutex)
+{
+	assert_ptr_equal(mutex, &toolstack_lock);
+	assert_false(unlocked);
+	unlocked = true;
+}
+
 long xenbus_wait(struct xenbus_device *device, unsigned int states, uint64_t deadline)
 {
 	char path[160], state[8];
 
 	waits++;
+	unlocked_waits += unlocked;
 	assert_true(deadline == 10 * NSEC_PER_SEC || deadline == 5 * NSEC_PER_SEC);
 	assert_true(states & 1u << XenbusStateClosed && states & 1u << XenbusStateUnknown);
 	snprintf(path, sizeof(path), "%s/state", device->other);
@@ -502,7 +520,7 @@ static int reset(void **state)
 	free_pages = 64 << 8;
 	backs = READY;
 	stubborn = false;
-	waits = 0;
+	waits = unlocked_waits = 0;
 	return 0;
 }
 
@@ -823,9 +841,27 @@ static void test_attach_twice(void **state)
 
 	assert_true(create(devices, &domid, 0));
 	assert_true(disk_config_parse(&disk, "/other,,xvda", &pool, &error));
-	assert_false(device_attach_disk(domid, &disk, &report));
+	assert_false(device_attach_disk(domid, &disk, false, &report));
 	assert_string_equal(said, "disk xvda of domain 1: exists already");
 	assert_entry("/local/domain/0/backend/vbd/1/51712/params", "/images/web.img");
+	pool_free(&pool);
+}
+
+/* While one is waited for others go on. */
+static void test_attach_lets_go(void **state)
+{
+	struct report report = {.say = say};
+	struct device_error error;
+	struct disk_config disk;
+	struct pool pool = {0};
+	domid_t domid;
+
+	assert_true(create(devices, &domid, 0));
+	assert_int_equal(unlocked_waits, 0);
+	assert_true(disk_config_parse(&disk, "/other,,xvdq", &pool, &error));
+	assert_true(device_attach_disk(domid, &disk, true, &report));
+	assert_int_equal(unlocked_waits, 1);
+	assert_false(unlocked);
 	pool_free(&pool);
 }
 
@@ -942,6 +978,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_no_back_half, reset),
 	    cmocka_unit_test_setup(test_detach, reset),
 	    cmocka_unit_test_setup(test_attach_twice, reset),
+	    cmocka_unit_test_setup(test_attach_lets_go, reset),
 	    cmocka_unit_test_setup(test_memory, reset),
 	    cmocka_unit_test_setup(test_names, reset),
 	    cmocka_unit_test_setup(test_saved, reset),

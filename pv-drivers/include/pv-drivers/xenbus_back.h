@@ -50,7 +50,8 @@ struct xenbus_back {
 		XENBUS_BACK_FAILED,  /* opened or not; no more until it is removed */
 	} phase;
 	bool watched, opened;
-	bool stale; /* waiting for a front half of before to begin anew */
+	bool opening; /* open has begun and is to be called again */
+	bool stale;   /* waiting for a front half of before to begin anew */
 	bool due;
 	unsigned int
 	    failures; /* of the front half's making; the driver counts those after connect */
@@ -64,6 +65,7 @@ struct xenbus_back_driver {
 	/*
 	 * Find out what the device is, get hold of it, write what the front half may want to know (features). Errors are
 	 * shown to tools (error/backend/... in the store) by the text in *why, or as a number, and the device is Closed.
+	 * -XEN_EAGAIN: it takes time; xenbus_back_kick is called when to try again. What the tools say may have changed by then.
 	 */
 	long (*open)(struct xenbus_back *back, const char **why);
 	/* Read what the front half has published and begin. Errors as above; nothing of the front half's is mapped then. */
@@ -73,7 +75,7 @@ struct xenbus_back_driver {
 	 * since something is in flight; xenbus_back_kick is called when to try again. After true it may be connected again.
 	 */
 	bool (*disconnect)(struct xenbus_back *back);
-	/* Undo open. Never while it is connected. */
+	/* Undo open, also one that has only begun. Never while it is connected. */
 	void (*close)(struct xenbus_back *back);
 	/* NULL, or: called after xenbus_back_kick while it is connected. */
 	void (*update)(struct xenbus_back *back);
