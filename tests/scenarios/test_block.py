@@ -117,7 +117,7 @@ def test_hostile_front_half(machine, tmp_path):
     with xl_machine(machine, tmp_path, configs, files, cpus=2, memory="256M") as m:
         dom0 = Xl(m)
         dom0.xl("create -q good")
-        good = Guest(dom0, "good")
+        good, good_id = Guest(dom0, "good"), int(dom0.xl("domid good")[0])
         for count in (1, 2):
             dom0.xl("create -q bad")
             for fill in range(3):
@@ -126,7 +126,7 @@ def test_hostile_front_half(machine, tmp_path):
             dom0.attach("bad", rf"hostile-disk: round {6 * count}, .*(\d+) pushes")
             dom0.leave()
             served = {disk["domid"]: disk for disk in disks(dom0).values()}
-            (bad,) = [disk for domid, disk in served.items() if domid != int(dom0.xl("domid good")[0])]
+            (bad,) = [disk for domid, disk in served.items() if domid != good_id]
             assert bad["refused"] > 100 and bad["writes"] > 10, bad
             dom0.xl("destroy bad")
             dom0.wait_for("gone", lambda domains: set(domains) == {"Domain-0", "good"})
