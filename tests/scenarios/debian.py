@@ -37,11 +37,11 @@ def root_copy(folder, name="root.img"):
     return path
 
 
-def drive(path, kind="virtio-blk-pci"):
+def drive(path, kind="virtio-blk-pci", name="root"):
     """QEMU's arguments for a drive of the machine, at a controller of some kind."""
-    device = {"nvme": ["nvme,drive=root,serial=root"], "ahci": ["ahci,id=sata", "ide-hd,drive=root,bus=sata.0"]}.get(
-        kind, [f"{kind},drive=root"])
-    return ("-drive", f"file={path},format=raw,if=none,id=root,discard=unmap",
+    device = {"nvme": [f"nvme,drive={name},serial={name}"], "ahci": ["ahci,id=sata", f"ide-hd,drive={name},bus=sata.0"]}.get(
+        kind, [f"{kind},drive={name}"])
+    return ("-drive", f"file={path},format=raw,if=none,id={name},discard=unmap",
             *(word for part in device for word in ("-device", part)))
 
 
