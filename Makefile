@@ -31,7 +31,8 @@ PYTHON := /usr/bin/python3
 ##   DISKS='a.img b.img:nvme'  disks from image files: virtio, or nvme, ahci
 ##   CMDLINE='...'      options of the hypervisor; DOM0='...' arguments of dom0
 ##   NIC=e1000e         model of the network card (default: virtio-net-pci), none: no card
-##   FORWARD='8080:80'  ports of the host's that lead to a guest's: HOST:PORT or HOST:ADDRESS:PORT
+##   PAGE=8080          the host's port for the page of the Debian guest, or the next that is free; none: no port
+##   FORWARD='8081:10.0.2.16:80'  more ports of the host's that lead to a guest's: HOST:PORT or HOST:ADDRESS:PORT
 ##   QEMU_ARGS='...'    more arguments for QEMU
 CPUS ?= 2
 MEM ?= 1G
@@ -40,6 +41,7 @@ UEFI ?= 0
 CMDLINE ?=
 DOM0 ?=
 NIC ?=
+PAGE ?= $(if $(filter 0,$(DEBIAN)),none,8080)
 FORWARD ?=
 QEMU_ARGS ?=
 DISKS ?=
@@ -59,7 +61,7 @@ iso: $(BUILD)/cerne.iso ## make the bootable image build/cerne.iso (BIOS and UEF
 run: ## install what is missing, build, and boot the image in QEMU; the terminal is the serial console
 	@scripts/setup run
 	@$(MAKE) --no-print-directory $(BUILD)/cerne.iso
-	@CPUS='$(CPUS)' MEM='$(MEM)' CPU='$(CPU)' UEFI='$(UEFI)' NIC='$(NIC)' FORWARD='$(FORWARD)' DISKS='$(DISKS)' \
+	@CPUS='$(CPUS)' MEM='$(MEM)' CPU='$(CPU)' UEFI='$(UEFI)' NIC='$(NIC)' PAGE='$(PAGE)' FORWARD='$(FORWARD)' DISKS='$(DISKS)' \
 		QEMU_ARGS='$(subst ','\'',$(QEMU_ARGS))' \
 		scripts/run-qemu $(BUILD)/cerne.iso
 

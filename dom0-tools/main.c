@@ -10,6 +10,7 @@
 #include "net/address.h"
 #include "net/network.h"
 #include "net/vif.h"
+#include "notice.h"
 #include "pci/pci.h"
 #include "power.h"
 #include "remote/remote.h"
@@ -71,5 +72,6 @@ int main(int argc, char **argv)
 	address_start(argc, argv);
 	remote_start();
 	printf("Type `help` for the commands.\n");
+	show_notice();
 	shell_run();
 }
