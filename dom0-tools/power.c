@@ -65,6 +65,8 @@ _Noreturn void power_end(unsigned int reason)
 	if (mounted_volume)
 		volume_sync(mounted_volume);
 	pci_stop();
+	if (reason == SHUTDOWN_poweroff)
+		acpi_prepare_off();
 	shutdown(reason);
 }
 

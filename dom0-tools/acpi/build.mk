@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-# ACPI=1: dom0 gets ACPICA, the reference interpreter of ACPI's methods. Debian has no source package of it that can be
-# fetched everywhere, but Linux's sources, as a package, hold it with its own licence (BSD or GPL): 139 MB, which is why
-# this is not the default. Only ACPICA's own files are kept. Those of the package acpica-unix have other names for everything.
+# ACPICA, the reference interpreter of ACPI's methods, for interrupt lines and power; ACPI=0 leaves it out. Linux's sources, as a
+# package, hold it with its own licence (BSD or GPL): 139 MB to fetch, of which only ACPICA's own files are kept. Debian's package
+# of it alone, acpica-unix, has other names for everything.
 
-ifeq ($(ACPI),1)
+ifneq ($(ACPI),0)
 acpica := $(THIRD_PARTY)/acpica
 acpi-variant := acpica
 

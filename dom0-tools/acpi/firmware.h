@@ -23,7 +23,7 @@ struct pci_device;
 
 /*
  * Where a device's line leads, by ACPI's methods. False: they do not tell, or dom0 was built without an interpreter for them
- * (ACPI=1).
+ * (ACPI=0).
  */
 bool acpi_route(const struct pci_device *device, struct line_route *route);
 
@@ -35,5 +35,8 @@ void acpi_isa_override(unsigned int irq, struct line_route *route);
  * negative errno: -ENODEV if there is none.
  */
 long acpi_power_button(void (*pressed)(void));
+
+/* The machine is about to be switched off: the firmware's methods for that are run (7.4.1, _PTS). */
+void acpi_prepare_off(void);
 
 #endif

@@ -11,9 +11,9 @@ pytest := BUILD=$(BUILD) THIRD_PARTY=$(THIRD_PARTY) $(PYTHON) -m pytest -p no:ca
 debug-hypervisor:
 	@$(MAKE) --no-print-directory -s DEBUG=1 BUILD=$(BUILD)/debug THIRD_PARTY=$(THIRD_PARTY) $(BUILD)/debug/cerne
 
-.PHONY: acpi-dom0
-acpi-dom0:
-	@$(MAKE) --no-print-directory -s ACPI=1 BUILD=$(BUILD)/acpi THIRD_PARTY=$(THIRD_PARTY) $(BUILD)/acpi/dom0
+.PHONY: plain-dom0
+plain-dom0:
+	@$(MAKE) --no-print-directory -s ACPI=0 BUILD=$(BUILD)/plain THIRD_PARTY=$(THIRD_PARTY) $(BUILD)/plain/dom0
 
 # Files of Debian's packages, as they are shipped; kept between runs.
 debian-files := $(addprefix $(THIRD_PARTY)/debian/,linux-image-amd64 linux-image-cloud-amd64 busybox-static \
@@ -60,5 +60,5 @@ scenario-files: $(debian-files) $(BUILD)/cerne.iso $(BUILD)/cerne $(BUILD)/dom0 
 test-scenarios: scenario-files ## whole machines in QEMU, driven over the serial line
 	@$(pytest) -m 'not long' $(SCENARIOS)
 
-test-scenarios-long: scenario-files acpi-dom0 $(stress-files) $(gdb-files) ## the same, full matrix
+test-scenarios-long: scenario-files plain-dom0 $(stress-files) $(gdb-files) ## the same, full matrix
 	@$(pytest) $(SCENARIOS)

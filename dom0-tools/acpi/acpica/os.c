@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What ACPICA asks of an operating system (its reference, chapter 9), on dom0's runtime. ACPICA runs in threads; its events are
- * not used (acpi/button.c has the one that we listen to), so no interrupt is given to it.
+ * What ACPICA asks of an operating system (its reference, chapter 9), on dom0's runtime. ACPICA runs in threads, and in the handler
+ * of its interrupt with events masked.
  */
 #include "acpica.h"
 #include "acpi/firmware.h"
 #include "pci/internal.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <guest/clock.h>
 #include <guest/event.h>
 #include <guest/memory.h>
@@ -225,15 +226,37 @@ acpi_status acpi_os_write_pci_configuration(struct acpi_pci_id *id, u32 reg, u64
 	}
 }
 
+/* The one interrupt of ACPI's. 5.2.9: level-triggered, active low, unless the table of interrupt controllers says otherwise. */
+static struct {
+	struct line_user line;
+	acpi_osd_handler handler;
+	void *context;
+} sci;
+
+static bool on_sci(void *unused)
+{
+	return sci.handler(sci.context) == ACPI_INTERRUPT_HANDLED;
+}
+
 acpi_status acpi_os_install_interrupt_handler(u32 interrupt, acpi_osd_handler handler,
 					      void *context)
 {
-	return AE_SUPPORT;
+	struct line_route route = {.gsi = interrupt, .level = true, .low = true};
+
+	if (sci.handler)
+		return AE_ALREADY_EXISTS;
+	acpi_isa_override(interrupt, &route);
+	sci.handler = handler;
+	sci.context = context;
+	sci.line.handler = on_sci;
+	return line_join(&sci.line, &route) ? AE_ERROR : AE_OK;
 }
 
 acpi_status acpi_os_remove_interrupt_handler(u32 interrupt, acpi_osd_handler handler)
 {
-	return AE_SUPPORT;
+	line_leave(&sci.line);
+	sci.handler = NULL;
+	return AE_OK;
 }
 
 /* The machine is switched off by the hypervisor. */
@@ -371,5 +394,13 @@ void acpi_os_printf(const char *format, ...)
 
 void acpi_os_vprintf(const char *format, va_list arguments)
 {
-	vprintf(format, arguments);
+	/* Errors and warnings begin in other words; which tables there are is no news. */
+	static bool quiet;
+
+	if (strcmp(format, "ACPI: ") == 0)
+		quiet = true;
+	if (!quiet)
+		vprintf(format, arguments);
+	if (strchr(format, '\n'))
+		quiet = false;
 }

@@ -7,38 +7,9 @@
 #include "acpica.h"
 #include "acpi/firmware.h"
 #include "pci/internal.h"
-#include <stdio.h>
 #include <string.h>
 
-#define MODE_APIC	  1 /* 5.8.1, _PIC: the operating system uses the IO-APICs */
-#define NO_INTERRUPT_INIT (ACPI_NO_ACPI_ENABLE | ACPI_NO_EVENT_INIT | ACPI_NO_HANDLER_INIT)
-#define MOST_BRIDGES	  32 /* above each other */
-
-static bool ready;
-
-static bool start(void)
-{
-	struct acpi_object_list arguments;
-	union acpi_object mode = {.integer = {.type = ACPI_TYPE_INTEGER, .value = MODE_APIC}};
-	acpi_status status = acpi_initialize_subsystem();
-
-	if (ACPI_SUCCESS(status))
-		status = acpi_initialize_tables(NULL, 16, TRUE);
-	if (ACPI_SUCCESS(status))
-		status = acpi_load_tables();
-	if (ACPI_SUCCESS(status))
-		status = acpi_enable_subsystem(NO_INTERRUPT_INIT);
-	if (ACPI_SUCCESS(status))
-		status = acpi_initialize_objects(ACPI_NO_EVENT_INIT);
-	if (ACPI_FAILURE(status)) {
-		printf("ACPI's tables cannot be used: %s\n", acpi_format_exception(status));
-		return false;
-	}
-	arguments = (struct acpi_object_list){1, &mode};
-	/* Machines without it have one way only. */
-	acpi_evaluate_object(NULL, "\\_PIC", &arguments, NULL);
-	return true;
-}
+#define MOST_BRIDGES 32 /* above each other */
 
 static u64 integer_of(acpi_handle device, char *name, u64 otherwise)
 {
@@ -185,14 +156,12 @@ static bool look_up(acpi_handle bus, unsigned int slot, unsigned int pin, struct
 
 bool acpi_route(const struct pci_device *device, struct line_route *route)
 {
-	static bool tried;
 	unsigned int pin = device->pin - 1u;
 	bool has_table = false;
 
-	if (!tried)
-		ready = start();
-	tried = true;
-	for (unsigned int n = 0; ready && device && n < MOST_BRIDGES; n++) {
+	if (!acpica_start())
+		return false;
+	for (unsigned int n = 0; device && n < MOST_BRIDGES; n++) {
 		unsigned int slot = device->devfn >> 3;
 
 		if (look_up(bus_object(device), slot, pin, route, &has_table))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The power button as ACPI's fixed hardware has it (4.8.3.1): a bit of the PM1 registers, whose interrupt is the SCI. The
- * hypervisor has put the machine into ACPI mode. Buttons that are devices of the name space need an interpreter.
+ * hypervisor has put the machine into ACPI mode.
  */
-#include "firmware.h"
+#include "acpi/firmware.h"
 #include "pci/internal.h"
 #include <errno.h>
 
@@ -95,4 +95,9 @@ long acpi_power_button(void (*pressed)(void))
 	enable(button.block[0]);
 	enable(button.block[1]);
 	return 0;
+}
+
+/* Methods need an interpreter. */
+void acpi_prepare_off(void)
+{
 }
