@@ -61,7 +61,7 @@ static void port_flush(struct net_port *port)
 	(void)port;
 }
 
-static const struct net_port_operations operations = {port_send, port_flush, NULL};
+static const struct net_port_operations operations = {.send = port_send, .flush = port_flush};
 
 static struct net_port ports[3];
 static struct bridge *bridge;
