@@ -97,7 +97,7 @@ def test_web_server(machine, tmp_path):
         for one in quiet:
             one.close()
         dom0.xl("shutdown -w web")
-        assert list(dom0.domains()) == ["Domain-0"]
+        dom0.wait_for("gone", lambda domains: list(domains) == ["Domain-0"])
         m.send("poweroff\r")
         m.wait_off()
 
