@@ -76,7 +76,7 @@ def test_xenstore_utils(machine, tmp_path, files):
 
         # Linux itself: it answers control/shutdown, which is a watch and a transaction of its own.
         dom0.xl("shutdown -w linux")
-        assert list(dom0.domains()) == ["Domain-0"]
+        dom0.wait_for("gone", lambda domains: list(domains) == ["Domain-0"])
         assert dom0.run(f"xenstore-exists {base}") == [f"xenstore-exists: there is no {base}"]
         assert dom0.run("xenstore-control check") == ["OK"]
         dom0.poweroff()
