@@ -33,6 +33,10 @@ size_t console_read(char *buf, size_t n);
  * the next index. Clear drops what is there. */
 size_t console_ring_read(uint32_t *index, char *buf, size_t n);
 void console_ring_clear(void);
+/* Take the lock, so that nobody else prints; what this CPU prints meanwhile is not kept out. false: it had it already
+ * (a fault in the console's own code), or nobody takes it any more. unlock is given the result. Interrupts off. */
+bool console_lock(void);
+void console_unlock(bool locked);
 /* Panic: force all later output through, synchronously, without the lock. */
 void console_force(void);
 void console_flush(void);

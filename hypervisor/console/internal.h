@@ -43,10 +43,6 @@ const uint8_t *font_glyph(unsigned char c);
 void console_input(char c);
 void console_input_init(void);
 
-/* ---- console.c ---- */
-bool console_lock(void); /* false: this CPU has it already (a fault in the console's own code) */
-void console_unlock(bool locked);
-
 /* ---- keys.c ---- */
 void console_keys_init(void);
 

@@ -155,8 +155,8 @@ void flush_tlb_one_local(vaddr_t va);
 #endif
 /* All other CPUs stop for good (panic, reboot). Any context. */
 void smp_stop_others(void);
-/* All other CPUs wait, where they would answer smp_poll(), until fn returns (audit). fn takes no lock
- * but leaves (console). Interrupts off. */
+/* All other CPUs wait, where they would answer smp_poll(), until fn returns (audit). fn takes no lock,
+ * but may print. Interrupts off. */
 void smp_run_alone(void (*fn)(void *arg), void *arg);
 
 /* ---- the firmware's code (firmware.c) ---- */

@@ -35,7 +35,10 @@ static inline struct cpu_info *cpu_info(void)
 #define DEFINE_PER_CPU(type, name) \
 	__attribute__((section(".data.percpu"))) __typeof__(type) percpu_##name
 #else
-extern struct cpu_info unit_cpu_info;
+#ifndef UNIT_CPU /* _Thread_local: each thread of the test is a CPU */
+#define UNIT_CPU
+#endif
+extern UNIT_CPU struct cpu_info unit_cpu_info;
 static inline struct cpu_info *cpu_info(void)
 {
 	return &unit_cpu_info;

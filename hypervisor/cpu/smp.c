@@ -127,14 +127,17 @@ static void wait_for_release(void *arg)
 
 /*
  * As smp_call(), but fn runs here while the others wait in theirs. call_lock is held all the time, so
- * two CPUs that want this do it one after the other.
+ * two CPUs that want this do it one after the other. So is the console's: a CPU may be stopped while it
+ * waits for that, and fn, if it came after it, would wait for it for ever.
  */
 void smp_run_alone(void (*fn)(void *arg), void *arg)
 {
 	cpumask_t others = READ_ONCE(cpu_online_mask) & ~((cpumask_t)1 << smp_processor_id());
 	unsigned int n = count_cpus(others), cpu;
+	bool console;
 
 	spin_lock(&call_lock);
+	console = console_lock();
 	if (others) {
 		WRITE_ONCE(released, false);
 		call.fn = wait_for_release;
@@ -149,6 +152,7 @@ void smp_run_alone(void (*fn)(void *arg), void *arg)
 		while (__atomic_load_n(&call.pending, __ATOMIC_ACQUIRE))
 			cpu_relax();
 	}
+	console_unlock(console);
 	spin_unlock(&call_lock);
 }
 
