@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels (public/event_channel.h): event.c has the ports and the two-level ABI, fifo.c the other one.
+ * Event channels (public/event_channel.h): bind.c has the ports, event.c sending and the two-level ABI, fifo.c the
+ * other one.
  * Lock: domain.evtchn.lock, one a domain; for two domains in ascending order of domid. Sending takes no
  * lock on the receiver beyond reading the channel's state, but for a FIFO's queue.
  */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What the two ABIs of event channels share (event.c), and the FIFO one's part (fifo.c). */
+/* What the files of event/ share: ports, binding (bind.c), what both ABIs have (event.c), the FIFO one's part (fifo.c). */
 #ifndef EVENT_PORT_H
 #define EVENT_PORT_H
 
 #include "event/event.h"
 #include "lib/lib.h"
+#include <public/event_channel.h>
+
+#define TWO_LEVEL_BUCKETS (EVTCHN_2L_NR_CHANNELS / PORTS_PER_BUCKET)
 
 enum evtchn_state {
 	ECS_FREE,
@@ -49,6 +52,28 @@ static inline struct vcpu *notified(struct domain *d, const struct evtchn *chn)
 {
 	return d->vcpu[clamp_index(READ_ONCE(chn->notify_vcpu), d->max_vcpus)];
 }
+
+/* ---- event.c ---- */
+/* The port becomes pending in the ABI in force, and v, whom it notifies, is told. Any context. */
+void evtchn_set_pending(struct vcpu *v, struct evtchn *chn, evtchn_port_t port);
+/* A port that had another use before has no event of that use pending. Under the event lock. */
+void evtchn_clear_pending(struct domain *d, struct evtchn *chn, evtchn_port_t port);
+
+/* ---- bind.c: operations of the hypercall, of the current domain; 0 or -errno. No lock held. ---- */
+long evtchn_alloc_unbound(struct evtchn_alloc_unbound *op);
+long evtchn_bind_interdomain(struct evtchn_bind_interdomain *op);
+long evtchn_bind_virq(struct evtchn_bind_virq *op);
+long evtchn_bind_ipi(struct evtchn_bind_ipi *op);
+long evtchn_bind_pirq(struct evtchn_bind_pirq *op);
+long evtchn_bind_vcpu(const struct evtchn_bind_vcpu *op);
+long evtchn_status(struct evtchn_status *op);
+long evtchn_close(struct domain *d, evtchn_port_t port);
+/* id's ports are all closed; arg: of the hypercall, which goes on later. */
+long evtchn_reset(domid_t id, vaddr_t arg);
+/* The domain that an argument names, if the caller may act for it: itself, or any if privileged. -ESRCH, -EPERM. */
+long evtchn_target_domain(domid_t id, struct domain **out);
+/* Ports of the first nr buckets are handed out from now on; those of others are all free. Under the event lock. */
+void evtchn_set_nr_buckets(struct domain_evtchn *e, unsigned int nr);
 
 /*
  * ---- fifo.c: d->evtchn.fifo is there ----

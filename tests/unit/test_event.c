@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/event/event.c hypervisor/event/fifo.c hypervisor/lib/spinlock.c
+// sources: hypervisor/event/event.c hypervisor/event/bind.c hypervisor/event/fifo.c hypervisor/lib/spinlock.c
 /* Event channels against the rules of public/event_channel.h; the rest of the hypervisor is faked here. */
 #include "event_world.h"
 #include "event/port.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: hypervisor/event/event.c hypervisor/event/fifo.c hypervisor/lib/spinlock.c
+// sources: hypervisor/event/event.c hypervisor/event/bind.c hypervisor/event/fifo.c hypervisor/lib/spinlock.c
 /*
  * The FIFO ABI of event channels against a guest that follows public/event_channel.h: step by step beside a model of
  * the queues; with guest and senders as threads, for the races; and against one that writes anything anywhere.
