@@ -92,17 +92,20 @@ static struct pbuf *as_it_lies(struct net_packet *packet)
 
 static struct pbuf *buffer_of(struct internet_interface *interface, struct net_packet *packet)
 {
+	uint32_t length = LWIP_MAX(packet->length, INTERNET_FRAME_MIN);
 	struct pbuf *p = NULL;
 
-	if (packet->length > UINT16_MAX)
+	if (length > UINT16_MAX)
 		goto out;
-	if (interface->lend)
+	if (interface->lend && length == packet->length)
 		p = as_it_lies(packet);
 	if (p)
 		return p;
-	p = pbuf_alloc(PBUF_RAW, (u16_t)packet->length, PBUF_RAM);
-	if (p)
+	p = pbuf_alloc(PBUF_RAW, (u16_t)length, PBUF_RAM);
+	if (p) {
 		net_packet_copy_out(packet, 0, p->payload, packet->length);
+		memset((uint8_t *)p->payload + packet->length, 0, length - packet->length);
+	}
 out:
 	net_packet_put(packet);
 	return p;

@@ -21,6 +21,12 @@ struct internet_config {
 	const char *hostname;		   /* stays the caller's */
 };
 
+/*
+ * A frame on a wire has this length at least, and lwIP relies on it: it reads an ARP packet, or an IP header, before it looks
+ * whether that is there. Those of guests and of other interfaces here may lack the padding; they get it.
+ */
+#define INTERNET_FRAME_MIN 60
+
 /* Packets that were received and wait for lwIP's thread. */
 #define INTERNET_QUEUE 64
 

@@ -61,6 +61,21 @@ ext2fs-tests := test_volume test_volume_crash test_volume_image fuzz_volume
 $(foreach t,$(ext2fs-tests),$(BUILD)/tests/$(t)/$(t)): $(BUILD)/ext2fs/host/libext2fs.a
 $(foreach t,$(ext2fs-tests),$(eval $($(t)-objects): | $(ext2fs-generated)/.made))
 
+# And lwIP, with memory that the sanitizer knows of.
+host-lwip := $(BUILD)/tests/liblwip.a
+host-lwip-objects := $(patsubst %,$(BUILD)/tests/lwip/%.o,$(filter core/% netif/%,$(lwip-core)))
+$(host-lwip-objects): $(BUILD)/tests/lwip/%.o: $(lwip-source)/.fetched guest/lwip/lwipopts.h guest/lwip/arch/cc.h tests/unit/include/lwip_memory.h tests/unit/build.mk $(BUILD)/flags-host
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -g -O1 -w -fsanitize=fuzzer-no-link,address $(host-lwip-flags) -c $(lwip-source)/src/$*.c -o $@
+$(host-lwip): $(host-lwip-objects)
+	$(call say,HOSTAR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+host-lwip-flags := -Iinclude -I. -Iguest/lwip -isystem $(lwip-source)/src/include -Itests/unit/include/fake-guest -Iguest/include \
+	-include tests/unit/include/lwip_memory.h
+fuzz_lwip-flags += $(host-lwip-flags)
+$(BUILD)/tests/fuzz_lwip/fuzz_lwip: $(host-lwip)
+$(fuzz_lwip-objects): | $(lwip-source)/.fetched
+
 unit-programs := $(foreach t,$(unit-tests),$(BUILD)/tests/$(t)/$(t))
 fuzz-programs := $(foreach t,$(fuzzers),$(BUILD)/tests/$(t)/$(t))
 
