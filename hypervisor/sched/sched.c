@@ -362,6 +362,7 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev)
 static void release(struct run_queue *q, struct vcpu *prev)
 {
 	bool look = false, moves = false;
+	enum runstate state;
 
 	if (prev->is_idle)
 		return;
@@ -374,7 +375,10 @@ static void release(struct run_queue *q, struct vcpu *prev)
 		look = should_look(q, prev);
 		call_for_help(q);
 	}
-	runstate_change(prev, stopped_state(prev), now());
+	/* It may have been woken or paused since schedule() said what it is. */
+	state = stopped_state(prev);
+	if (prev->runstate.state != (int)state)
+		runstate_change(prev, state, now());
 	if (unlikely(READ_ONCE(prev->pause_flags) & 1UL << VPF_SHUTDOWN))
 		domain_vcpu_stopped(prev->domain);
 	spin_unlock(&q->lock);
@@ -447,10 +451,13 @@ static void schedule(void)
 			next->sched.started = t;
 			runstate_change(next, VCPU_RUNNING, t);
 		}
-		if (prev->is_idle)
+		if (prev->is_idle) {
 			q->idle_time += t - q->idle_since;
-		else if (next->is_idle)
-			q->idle_since = t;
+		} else {
+			runstate_change(prev, stopped_state(prev), t);
+			if (next->is_idle)
+				q->idle_since = t;
+		}
 		next->sched.running = true;
 		q->running = next;
 	}
@@ -461,8 +468,12 @@ static void schedule(void)
 	count_slice(q, prev, next, t);
 	call_for_help(q);
 	spin_unlock(&q->lock);
-	if (next != prev)
-		enter(q, prev, next);
+	if (next == prev)
+		return;
+	/* While its memory is in reach. Others of its domain see that it is of no use to wait for it. */
+	if (!prev->is_idle)
+		update_runstate_area(prev);
+	enter(q, prev, next);
 }
 
 stime_t sched_idle_time(unsigned int cpu)

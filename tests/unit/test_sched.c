@@ -34,6 +34,7 @@ static stime_t time_now;
 static void (*handler)(void);
 static jmp_buf entered;
 static unsigned long switches, preempted;
+static int shown[VCPUS];    /* what a vCPU's area says of its state */
 static stime_t switch_time; /* what a switch costs */
 
 stime_t now(void)
@@ -114,9 +115,11 @@ void update_vcpu_time(struct vcpu *v)
 	assert_ptr_equal(v, unit_cpu_info.vcpu);
 }
 
+/* In its own address space, and telling the truth: of the one that stops, then of the one that runs. */
 void update_runstate_area(struct vcpu *v)
 {
 	assert_ptr_equal(v, unit_cpu_info.vcpu);
+	shown[v->id] = v->runstate.state;
 }
 
 void context_switch(struct vcpu *prev, struct vcpu *next)
@@ -125,6 +128,8 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 	/* Still held by this CPU: nobody else may run it before its registers are saved. */
 	assert_true(prev->sched.running && next->sched.running);
 	assert_int_equal(next->sched.cpu, unit_cpu_info.cpu);
+	/* Its memory gets out of reach: there it must be said already that it has stopped. */
+	assert_true(prev->is_idle || shown[prev->id] != VCPU_RUNNING);
 	unit_cpu_info.vcpu = next;
 	switches++;
 	time_now += switch_time;
@@ -220,6 +225,7 @@ static void check(void)
 		else
 			assert_false(queued || v->sched.running);
 		assert_true(v->sched.affinity >> v->sched.cpu & 1 || !v->sched.running);
+		assert_true(!v->sched.running || shown[i] == VCPU_RUNNING);
 		running += v->sched.running;
 		if (queued) {
 			assert_true(v->sched.affinity >> v->sched.cpu & 1);

@@ -244,6 +244,46 @@ static void pin_override(void)
 	}
 }
 
+static char other_stack[4 * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static volatile struct vcpu_runstate_info other_state;
+static volatile bool other_spins, other_ends;
+
+static void spin_on_cpu_0(void *unused)
+{
+	struct vcpu_register_runstate_memory_area op = {.addr.v = (void *)&other_state};
+
+	hypercall_vcpu_op(VCPUOP_register_runstate_memory_area, 1, &op);
+	pin(0);
+	other_spins = true;
+	while (!other_ends)
+		;
+	for (;;)
+		hypercall_vcpu_op(VCPUOP_down, 1, NULL);
+}
+
+/* Two vCPUs have one CPU: of the one that does not run the other sees that, and why, in its runstate area. */
+static void stopped_state(void)
+{
+	uint64_t end = clock_now() + 5 * NSEC_PER_SEC;
+
+	if (hypercall_vcpu_op(VCPUOP_is_up, 1, NULL) == -ENOENT) {
+		test_skip("one vCPU");
+		return;
+	}
+	EXPECT(pin(0), 0);
+	EXPECT(vcpu_start(1, spin_on_cpu_0, NULL, other_stack + sizeof(other_stack)), 0);
+	while (!other_spins && clock_now() < end)
+		hypercall_sched_op(SCHEDOP_yield, NULL);
+	EXPECT_TRUE(other_spins);
+	EXPECT(other_state.state, RUNSTATE_runnable);
+	other_ends = true;
+	while (hypercall_vcpu_op(VCPUOP_is_up, 1, NULL) == 1 && clock_now() < end)
+		hypercall_sched_op(SCHEDOP_yield, NULL);
+	EXPECT(hypercall_vcpu_op(VCPUOP_is_up, 1, NULL), 0);
+	EXPECT(other_state.state, RUNSTATE_offline);
+	EXPECT(pin(-1), 0);
+}
+
 static void compat(void)
 {
 	EXPECT(hypercall_sched_op_compat(SCHEDOP_yield, 0), 0);
@@ -263,6 +303,7 @@ static const struct test tests[] = {
     {"shutdown of another domain", remote_shutdown},
     {"watchdogs", watchdogs},
     {"pin to a CPU", pin_override},
+    {"state of a vCPU that does not run", stopped_state},
     {"the oldest form", compat},
 };
 
