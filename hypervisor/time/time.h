@@ -28,7 +28,7 @@ long do_set_timer_op(stime_t timeout);
 long vcpu_timer_op(unsigned int cmd, struct vcpu *v, vaddr_t arg);
 
 /* v's runstate becomes s (sched/ calls under its queue lock); get a consistent copy; copy to the
- * guest's registered area (v current). */
+ * guest's registered area (v current: when it begins to run, and before it stops). */
 void runstate_change(struct vcpu *v, enum runstate s, stime_t t);
 void runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
 void update_runstate_area(struct vcpu *v);

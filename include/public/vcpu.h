@@ -59,7 +59,8 @@ DEFINE_XEN_GUEST_HANDLE(vcpu_runstate_info_t);
  * IN  arg  struct vcpu_register_runstate_memory_area: where to keep a copy of the record
  *
  * The hypervisor writes the copy at the virtual address addr.v whenever it puts the vCPU on a physical
- * CPU, so the vCPU itself reads RUNSTATE_running there, and once at registration. The address must be
+ * CPU, so the vCPU itself reads RUNSTATE_running there, whenever it takes it off one, so others see why it
+ * does not run, and once at registration. The address must be
  * mapped writable at those times in the address space then in use; if it is not, the update is
  * lost. A null address ends it. One copy per vCPU.
  */
