@@ -10,6 +10,7 @@
 #include "mm/page_type.h"
 #include "console/console.h"
 #include "cpu/cpu.h"
+#include "cpu/uaccess.h"
 #include "lib/bitops.h"
 #include "lib/errno.h"
 #include "pv/pv.h"
@@ -24,12 +25,12 @@ struct subject {
 	struct domain *tables, *frames;
 };
 
-/* mmu_update's argument: bits 15-0 the owner of frames, 31-16 that of tables plus one. 0, -ESRCH, -EPERM. */
-static int find_subject(unsigned int foreigndom, struct subject *who)
+/* mmu_update's argument: bits 15-0 the owner of frames, 31-16 that of tables plus one. d: current's. 0, -ESRCH, -EPERM. */
+static int find_subject(struct domain *d, unsigned int foreigndom, struct subject *who)
 {
 	int rc;
 
-	who->tables = who->frames = current->domain;
+	who->tables = who->frames = d;
 	if (likely(foreigndom == DOMID_SELF))
 		return 0;
 	rc = find_owner((domid_t)foreigndom, &who->frames);
@@ -154,6 +155,20 @@ static long list_end(vaddr_t pdone, unsigned int done, long rc)
 	return rc;
 }
 
+/* Most lists have one request, for which a call that copies anything is long. They are in the guest's range. */
+static inline int read_requests(struct mmu_update *req, vaddr_t ureqs, unsigned int n)
+{
+	int error = 0;
+
+	if (unlikely(n != 1))
+		return copy_from_guest(req, ureqs, n * sizeof(req[0]));
+	guest_access_begin();
+	GET_GUEST_WORD(req->ptr, ureqs + offsetof(struct mmu_update, ptr), error);
+	GET_GUEST_WORD(req->val, ureqs + offsetof(struct mmu_update, val), error);
+	guest_access_end();
+	return error;
+}
+
 /* Everything until the list ends, fails or must be preempted (-EINTR). *done grows. */
 static int update_list(struct vcpu *v, const struct subject *who, vaddr_t ureqs, unsigned int count,
 		       unsigned int *done)
@@ -164,7 +179,7 @@ static int update_list(struct vcpu *v, const struct subject *who, vaddr_t ureqs,
 		unsigned int n = min(count, (unsigned int)BATCH);
 		int rc;
 
-		if (copy_from_guest(req, ureqs, n * sizeof(req[0])))
+		if (read_requests(req, ureqs, n))
 			return -EFAULT;
 		rc = update_batch(v, who, req, &n);
 		ureqs += n * sizeof(req[0]);
@@ -194,7 +209,7 @@ long do_mmu_update(vaddr_t ureqs, unsigned int count, vaddr_t pdone, unsigned in
 		return -EFAULT;
 	if (unlikely(!guest_range_ok(ureqs, count * sizeof(struct mmu_update))))
 		return -EFAULT;
-	rc = find_subject(foreigndom, &who);
+	rc = find_subject(v->domain, foreigndom, &who);
 	if (unlikely(rc))
 		return rc;
 	done = 0;
