@@ -199,6 +199,7 @@ struct vcpu_sched {
 	uint64_t vruntime;
 	stime_t started;	 /* when it last began to run */
 	bool running;		 /* on a CPU now, its registers live there */
+	bool patient;		 /* only while it wakes others: sched_wake_patiently() */
 	cpumask_t affinity;	 /* where it may run */
 	cpumask_t soft_affinity; /* and better does */
 	cpumask_t unpinned; /* what affinity is again after sched_op pin_override; 0: not pinned */

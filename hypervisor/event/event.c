@@ -174,8 +174,11 @@ long evtchn_send(struct domain *d, evtchn_port_t port)
 		remote_chn = remote ? evtchn_of(remote, port) : NULL;
 		/* Read while the port was closed and bound anew they may not belong together: never a port of
 		 * another one that isn't bound to us. */
-		if (likely(remote_chn && READ_ONCE(remote_chn->remote) == d))
-			evtchn_set_pending(notified(remote, remote_chn), remote_chn, port);
+		if (unlikely(!remote_chn || READ_ONCE(remote_chn->remote) != d))
+			return 0;
+		sched_wake_patiently(remote != d);
+		evtchn_set_pending(notified(remote, remote_chn), remote_chn, port);
+		sched_wake_patiently(false);
 		return 0;
 	case ECS_IPI:
 		evtchn_set_pending(notified(d, chn), chn, port);

@@ -6,6 +6,10 @@
  * the running one goes only if it blocks, or if one that waits has had clearly less (ADVANTAGE): two that have
  * had about the same do not pass the CPU to and fro.
  *
+ * One that tells another domain of something (sched_wake_patiently()) has often more to tell: what it wakes on its own CPU,
+ * where one of the two has to wait anyway, waits until it blocks, or for ADVANTAGE at most. So a guest that sends packets
+ * and a back half that takes them pass many at a switch, and who waits for an answer blocks and has lost nothing.
+ *
  * Invariants, under the queue's lock:
  * - a vCPU is in the queue of sched.cpu exactly when it may run (no pause flag), does not run, and is no idle vCPU;
  * - sched.running means that its registers are, or may still be, those of CPU sched.cpu; nobody else may
@@ -138,13 +142,27 @@ static void place(struct run_queue *q, struct vcpu *v)
 	v->sched.vruntime = max(v->sched.vruntime, least);
 }
 
+static bool is_behind(const struct run_queue *q, const struct vcpu *v)
+{
+	return v->sched.vruntime + ADVANTAGE < q->running->sched.vruntime;
+}
+
 /* Should the CPU look at its queue at once? Else it does when the slice ends; the first that waits
  * makes it look too, so that a slice begins to be counted. */
 static bool should_look(const struct run_queue *q, const struct vcpu *v)
 {
-	const struct vcpu *r = q->running;
+	return q->running->is_idle || !q->slice_end || is_behind(q, v);
+}
 
-	return r->is_idle || !q->slice_end || v->sched.vruntime + ADVANTAGE < r->sched.vruntime;
+/* Instead of at once: on this CPU, whose running vCPU goes on. A cap may have armed the timer for an earlier time. */
+static void look_later(struct run_queue *q, const struct vcpu *v, stime_t t)
+{
+	stime_t end = t + (is_behind(q, v) ? ADVANTAGE : SLICE);
+
+	if (q->slice.active && q->slice.expires <= end)
+		return;
+	q->slice_end = end;
+	timer_set(&q->slice, end);
 }
 
 /* ---- waking and stopping ---- */
@@ -210,6 +228,10 @@ void sched_wake(struct vcpu *v)
 	clear_bit(cpu, &idle_cpus);
 	runstate_change(v, VCPU_RUNNABLE, t);
 	look = should_look(q, v);
+	if (look && current->sched.patient && q->running == current && !current->is_idle) {
+		look_later(q, v, t);
+		look = false;
+	}
 	spin_unlock(&q->lock);
 	if (look)
 		softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);

@@ -7,12 +7,21 @@
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
 
+#include "cpu/percpu.h"
 #include "domain/types.h"
 
 void sched_init(void);
 void sched_init_cpu(unsigned int cpu, struct vcpu *idle);
 /* v became able to run (all pause flags clear): queue it, choose its CPU, preempt if it should. */
 void sched_wake(struct vcpu *v);
+/*
+ * Whom current wakes on its own CPU until this is off again need not run before current blocks or half a millisecond has
+ * passed. Not for whom current may be spinning for, as in an IPI.
+ */
+static inline void sched_wake_patiently(bool on)
+{
+	current->sched.patient = on;
+}
 /* v may no longer run: take it off its queue, or have its CPU switch away (asynchronously). */
 void sched_sleep(struct vcpu *v);
 /* Wait until v is not running anywhere. v != current. */

@@ -308,7 +308,9 @@ static void random_steps(bool pins)
 		on_cpu(rand() % CPUS);
 		switch (rand() % 4) {
 		case 0:
+			sched_wake_patiently(rand() % 2);
 			wake(v);
+			sched_wake_patiently(false);
 			break;
 		case 1:
 			block(v);
@@ -415,6 +417,94 @@ static void test_slices(void **state)
 	for (unsigned int step = 0; step < 10000; step++)
 		pass(1000000);
 	assert_true(switches >= 900 && switches <= 1100);
+}
+
+/*
+ * One that sends events to another domain goes on for a while, though whom it wakes has had less; then that one has its turn, at
+ * once if the sender blocks. To an idle CPU it makes no difference.
+ */
+static void test_patient(void **state)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		sched_set_affinity(&vcpus[i], 1);
+	for (unsigned int blocks = 0; blocks < 2; blocks++) {
+		wake(&vcpus[0]);
+		settle();
+		pass(20000000);
+		on_cpu(0);
+		sched_wake_patiently(true);
+		wake(&vcpus[1]);
+		sched_wake_patiently(false);
+		settle();
+		pass(400000);
+		assert_true(vcpus[0].sched.running);
+		on_cpu(0);
+		if (blocks)
+			block(&vcpus[0]);
+		settle();
+		assert_int_equal(vcpus[1].sched.running, blocks);
+		pass(101000);
+		assert_true(vcpus[1].sched.running);
+		block(&vcpus[0]);
+		block(&vcpus[1]);
+		settle();
+	}
+	/* What it wakes otherwise does not wait. */
+	wake(&vcpus[0]);
+	settle();
+	pass(20000000);
+	on_cpu(0);
+	wake(&vcpus[1]);
+	settle();
+	assert_true(vcpus[1].sched.running);
+	on_cpu(0);
+	sched_wake_patiently(true);
+	sched_set_affinity(&vcpus[2], 2);
+	wake(&vcpus[2]);
+	sched_wake_patiently(false);
+	settle();
+	assert_true(vcpus[2].sched.running);
+	block(&vcpus[0]);
+	block(&vcpus[1]);
+	settle();
+	on_cpu(0);
+	assert_true(current->is_idle);
+	sched_wake_patiently(true);
+	wake(&vcpus[0]);
+	sched_wake_patiently(false);
+	settle();
+	assert_true(vcpus[0].sched.running);
+}
+
+/* The cap's own end of a slice stays where it is. */
+static void test_patient_cap(void **state)
+{
+	static struct domain capped;
+	unsigned int had = 0;
+
+	memset(&capped, 0, sizeof(capped));
+	capped.max_vcpus = 1;
+	capped.vcpu[0] = &vcpus[0];
+	sched_init_domain(&capped);
+	vcpus[0].domain = &capped;
+	for (unsigned int i = 0; i < 2; i++)
+		sched_set_affinity(&vcpus[i], 1);
+	on_cpu(0);
+	sched_set_cap(&capped, 20);
+	wake(&vcpus[0]);
+	settle();
+	for (unsigned int step = 0; step < 100000; step++) {
+		on_cpu(0);
+		if (vcpus[0].sched.running) {
+			had++;
+			sched_wake_patiently(true);
+			wake(&vcpus[1]);
+			sched_wake_patiently(false);
+		}
+		block(&vcpus[1]);
+		pass(100000);
+	}
+	assert_true(had > 18000 && had < 22000);
 }
 
 /* One that yields is passed over once: with two that have had about the same the switches don't go on by themselves. */
@@ -560,6 +650,8 @@ int main(void)
 	    cmocka_unit_test_setup(test_fair, setup),
 	    cmocka_unit_test_setup(test_slices, setup),
 	    cmocka_unit_test_setup(test_yields, setup),
+	    cmocka_unit_test_setup(test_patient, setup),
+	    cmocka_unit_test_setup(test_patient_cap, setup),
 	    cmocka_unit_test_setup(test_weight, setup),
 	    cmocka_unit_test_setup(test_cap, setup),
 	    cmocka_unit_test_setup(test_affinity_of_others, setup),
