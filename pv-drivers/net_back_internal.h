@@ -60,7 +60,7 @@ struct net_back_queue {
 	bool tx_starved;	 /* more to take, but no packet was free */
 
 	/* To the guest. */
-	struct net_packet *waiting[RX_PACKETS];
+	struct net_packet *waiting[RX_PACKETS];	  /* NULL: gone already, with one before it */
 	struct net_hash_value hashes[RX_PACKETS]; /* of those, by which they came to this queue */
 	unsigned int first_waiting, waits;
 	uint64_t stall_at; /* when those have waited too long; 0: there are buffers enough */

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * To the guest: packets wait in a short queue until the port is flushed, and are then copied by one hypercall into the
- * pages that the guest has posted, wherever the data lies: here, or in the pages of the guest that sent it.
+ * pages that the guest has posted, wherever the data lies: here, or in the pages of the guest that sent it. To a guest that
+ * takes large packets of TCP, small ones of a connection that wait together go as one (net_merge.h).
  *
  * A guest that posts no pages makes packets wait, and these hold slots of others' rings. So they wait for a short time
  * only; after that packets for this guest are dropped at once, until it has posted many pages again.
  */
 #include "net_back_internal.h"
 #include <guest/string.h>
+#include <pv-drivers/net_merge.h>
 
 /* Responses made by one hypercall. */
 #define RESPONSES 128
+/* Packets of others that a merged one may overtake at a time. */
+#define OVERTAKEN 8
 
 /* One to be written when its copies, those from the one before's end to its own, are done. */
 struct response {
@@ -27,15 +31,29 @@ static unsigned int response_count;
 static struct net_packet *packets[RX_PACKETS];
 static unsigned int packet_count;
 static struct net_back_copies copies;
+/* Headers of merged packets, each of two at least. */
+#define MERGED_HEADERS 128
+static _Alignas(PAGE_SIZE) uint8_t headers[RX_PACKETS / 2][MERGED_HEADERS];
+static unsigned int headers_used;
+_Static_assert(MERGED_HEADERS >= NET_MERGE_HEADERS && sizeof(headers) <= PAGE_SIZE,
+	       "each lies within a page");
 
-static unsigned int pages_of(const struct net_packet *packet)
-{
-	return (packet->length + PAGE_SIZE - 1) / PAGE_SIZE;
-}
+/* Of the largest: 64 KiB, and what says how it is to be cut, and its hash. */
+#define MERGED_SLOTS 19
 
-static unsigned int slots_of(const struct net_packet *packet, struct net_hash_value hash)
+/* What goes to the guest as one packet: `count` of those that wait, from the first on. */
+struct outgoing {
+	uint8_t at[RX_PACKETS]; /* which of queue->waiting */
+	unsigned int count;
+	unsigned int segments;	    /* of all */
+	unsigned int slots;	    /* that it takes */
+	struct net_hash_value hash; /* the first one's: all of a connection have the same */
+	struct net_merge merge;	    /* with more than one */
+};
+
+static unsigned int pages_of(uint32_t length)
 {
-	return pages_of(packet) + (packet->gso != NET_GSO_NONE) + hash.valid;
+	return (length + PAGE_SIZE - 1) / PAGE_SIZE;
 }
 
 /*
@@ -96,35 +114,11 @@ static struct netif_extra_info *add_extra(struct net_back_queue *queue, uint8_t 
 	return &r->extra;
 }
 
-static void add_extras(struct net_back_queue *queue, const struct net_packet *packet,
-		       struct net_hash_value hash)
+static uint16_t checksum_flags(enum net_checksum checksum)
 {
-	struct netif_extra_info *extra;
-
-	if (packet->gso) {
-		extra = add_extra(queue, XEN_NETIF_EXTRA_TYPE_GSO);
-		extra->flags = hash.valid ? XEN_NETIF_EXTRA_FLAG_MORE : 0;
-		extra->u.gso.size = packet->gso_size;
-		extra->u.gso.type = packet->gso == NET_GSO_TCPV4 ? XEN_NETIF_GSO_TYPE_TCPV4
-								 : XEN_NETIF_GSO_TYPE_TCPV6;
-	}
-	if (hash.valid) {
-		extra = add_extra(queue, XEN_NETIF_EXTRA_TYPE_HASH);
-		extra->u.hash.type = hash.type;
-		extra->u.hash.algorithm = XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ;
-		memcpy(extra->u.hash.value, &hash.value, sizeof(extra->u.hash.value));
-	}
-}
-
-static uint16_t first_flags(const struct net_packet *packet, struct net_hash_value hash)
-{
-	uint16_t flags = packet->gso || hash.valid ? NETRXF_extra_info : 0;
-
-	if (packet->checksum == NET_CHECKSUM_PARTIAL)
-		flags |= NETRXF_csum_blank | NETRXF_data_validated;
-	else if (packet->checksum == NET_CHECKSUM_VALID)
-		flags |= NETRXF_data_validated;
-	return flags;
+	if (checksum == NET_CHECKSUM_PARTIAL)
+		return NETRXF_csum_blank | NETRXF_data_validated;
+	return checksum == NET_CHECKSUM_VALID ? NETRXF_data_validated : 0;
 }
 
 static void add_copy(domid_t domain, const struct net_segment *from, uint32_t skip, grant_ref_t ref,
@@ -149,40 +143,118 @@ static void add_copy(domid_t domain, const struct net_segment *from, uint32_t sk
 	}
 }
 
-/* Place a packet into as many buffers as it needs; they are there. */
-static void place(struct net_back_queue *queue, struct net_packet *packet,
-		  struct net_hash_value hash)
+/* A packet that is being placed: in as many buffers as it needs, which are there. */
+struct place {
+	struct net_back_queue *queue;
+	netif_rx_request_t buffer; /* the last one, */
+	struct response *response; /* what answers it, */
+	unsigned int used;	   /* and how full it is */
+	enum net_gso gso;
+	uint16_t gso_size;
+	struct net_hash_value hash;
+};
+
+static void place_begin(struct place *place, struct net_back_queue *queue,
+			enum net_checksum checksum)
 {
-	domid_t domain = queue->back->front.domain;
-	netif_rx_request_t buffer = take_buffer(queue);
-	struct response *r = add_response(buffer.id);
-	unsigned int used = 0;
+	place->queue = queue;
+	place->buffer = take_buffer(queue);
+	place->response = add_response(place->buffer.id);
+	place->response->response.flags = checksum_flags(checksum);
+	if (place->gso != NET_GSO_NONE || place->hash.valid)
+		place->response->response.flags |= NETRXF_extra_info;
+	place->used = 0;
+}
 
-	r->response.flags = first_flags(packet, hash);
-	for (unsigned int i = 0; i < packet->count; i++) {
-		const struct net_segment *from = &packet->segments[i];
+/* Behind the first buffer. */
+static void place_extras(const struct place *place)
+{
+	struct netif_extra_info *extra;
 
-		for (uint32_t skip = 0, piece; skip < from->length; skip += piece) {
-			if (used == PAGE_SIZE) {
-				r->response.flags |= NETRXF_more_data;
-				if (r->response.flags & NETRXF_extra_info)
-					add_extras(queue, packet, hash);
-				buffer = take_buffer(queue);
-				r = add_response(buffer.id);
-				used = 0;
-			}
-			piece = from->length - skip;
-			if (piece > PAGE_SIZE - used)
-				piece = PAGE_SIZE - used;
-			add_copy(domain, from, skip, buffer.gref, used, piece);
-			used += piece;
-			r->response.status = (int16_t)used;
-			r->end = copies.count;
-		}
+	if (!(place->response->response.flags & NETRXF_extra_info))
+		return;
+	if (place->gso != NET_GSO_NONE) {
+		extra = add_extra(place->queue, XEN_NETIF_EXTRA_TYPE_GSO);
+		extra->flags = place->hash.valid ? XEN_NETIF_EXTRA_FLAG_MORE : 0;
+		extra->u.gso.size = place->gso_size;
+		extra->u.gso.type = place->gso == NET_GSO_TCPV4 ? XEN_NETIF_GSO_TYPE_TCPV4
+								: XEN_NETIF_GSO_TYPE_TCPV6;
 	}
-	if (r->response.flags & NETRXF_extra_info)
-		add_extras(queue, packet, hash);
+	if (place->hash.valid) {
+		extra = add_extra(place->queue, XEN_NETIF_EXTRA_TYPE_HASH);
+		extra->u.hash.type = place->hash.type;
+		extra->u.hash.algorithm = XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ;
+		memcpy(extra->u.hash.value, &place->hash.value, sizeof(extra->u.hash.value));
+	}
+}
+
+static void place_next(struct place *place)
+{
+	place->response->response.flags |= NETRXF_more_data;
+	place_extras(place);
+	place->buffer = take_buffer(place->queue);
+	place->response = add_response(place->buffer.id);
+	place->used = 0;
+}
+
+/* The segment but for its first `skip` bytes. */
+static void place_segment(struct place *place, const struct net_segment *from, uint32_t skip)
+{
+	for (uint32_t piece; skip < from->length; skip += piece) {
+		if (place->used == PAGE_SIZE)
+			place_next(place);
+		piece = from->length - skip;
+		if (piece > PAGE_SIZE - place->used)
+			piece = PAGE_SIZE - place->used;
+		add_copy(place->queue->back->front.domain, from, skip, place->buffer.gref,
+			 place->used, piece);
+		place->used += piece;
+		place->response->response.status = (int16_t)place->used;
+		place->response->end = copies.count;
+	}
+}
+
+static void place_packet(struct place *place, const struct net_packet *packet, uint32_t skip)
+{
+	for (unsigned int i = 0; i < packet->count; i++, skip = 0)
+		place_segment(place, &packet->segments[i], skip);
+}
+
+/* The packet is no longer one that waits. */
+static struct net_packet *take_waiting(struct net_back_queue *queue, unsigned int at)
+{
+	struct net_packet *packet = queue->waiting[at];
+
+	queue->waiting[at] = NULL;
 	packets[packet_count++] = packet;
+	return packet;
+}
+
+static void place_merged(struct net_back_queue *queue, const struct outgoing *outgoing)
+{
+	uint8_t *bytes = headers[headers_used++];
+	struct place place = {
+	    .gso = outgoing->merge.gso, .gso_size = outgoing->merge.size, .hash = outgoing->hash};
+	const struct net_segment segment = {
+	    .data = bytes, .machine = virt_to_machine(bytes), .length = outgoing->merge.data};
+
+	net_merge_end(&outgoing->merge, bytes);
+	place_begin(&place, queue, NET_CHECKSUM_PARTIAL);
+	place_segment(&place, &segment, 0);
+	for (unsigned int i = 0; i < outgoing->count; i++)
+		place_packet(&place, take_waiting(queue, outgoing->at[i]), outgoing->merge.data);
+	place_extras(&place);
+}
+
+static void place_single(struct net_back_queue *queue, const struct outgoing *outgoing)
+{
+	const struct net_packet *packet = take_waiting(queue, outgoing->at[0]);
+	struct place place = {
+	    .gso = packet->gso, .gso_size = packet->gso_size, .hash = outgoing->hash};
+
+	place_begin(&place, queue, packet->checksum);
+	place_packet(&place, packet, 0);
+	place_extras(&place);
 }
 
 /* Copy, answer, tell the guest. */
@@ -212,7 +284,7 @@ static void complete(struct net_back_queue *queue)
 {
 	if (response_count && queue->connected)
 		answer(queue);
-	response_count = 0;
+	response_count = headers_used = 0;
 	copies.count = 0;
 	while (packet_count)
 		net_packet_put(packets[--packet_count]);
@@ -221,27 +293,91 @@ _Static_assert(sizeof(netif_rx_response_t) == sizeof(struct netif_extra_info),
 	       "both take the place of a response");
 
 /* Room for one more packet in the work in progress? Each of its segments may end in a buffer, each buffer in a segment. */
-static bool has_room(const struct net_packet *packet, unsigned int slots)
+static bool has_room(const struct outgoing *outgoing)
 {
-	return response_count + slots <= RESPONSES && packet_count < RX_PACKETS &&
-	       copies.count + packet->count + slots <= NET_BACK_COPIES;
+	return response_count + outgoing->slots <= RESPONSES &&
+	       packet_count + outgoing->count <= RX_PACKETS &&
+	       copies.count + outgoing->segments + outgoing->slots <= NET_BACK_COPIES;
+}
+
+static void choose_first(const struct net_back_queue *queue, struct outgoing *outgoing)
+{
+	const struct net_packet *packet = queue->waiting[queue->first_waiting];
+
+	outgoing->at[0] = (uint8_t)queue->first_waiting;
+	outgoing->count = 1;
+	outgoing->segments = packet->count;
+	outgoing->hash = queue->hashes[queue->first_waiting];
+	outgoing->slots =
+	    pages_of(packet->length) + (packet->gso != NET_GSO_NONE) + outgoing->hash.valid;
+}
+
+/* The first one that waits, with what of its connection can go with it: no slots more than each by itself would take. */
+static void choose(const struct net_back_queue *queue, struct outgoing *outgoing)
+{
+	uint32_t features = queue->back->port.features;
+	struct net_merge *merge = &outgoing->merge;
+
+	choose_first(queue, outgoing);
+	if (queue->waits == 1 || !(features & (NET_FEATURE_GSO_TCPV4 | NET_FEATURE_GSO_TCPV6)) ||
+	    !net_merge_begin(merge, queue->waiting[queue->first_waiting]) ||
+	    !(features &
+	      (merge->gso == NET_GSO_TCPV4 ? NET_FEATURE_GSO_TCPV4 : NET_FEATURE_GSO_TCPV6)))
+		return;
+	for (unsigned int i = 1, others = 0; i < queue->waits && !merge->ended; i++) {
+		unsigned int at = (queue->first_waiting + i) % RX_PACKETS;
+		const struct net_packet *packet = queue->waiting[at];
+		enum net_merge_result result;
+
+		if (!packet)
+			continue;
+		if (outgoing->segments + 1 + packet->count + MERGED_SLOTS > NET_BACK_COPIES)
+			break;
+		result = net_merge_add(merge, packet);
+		if (result == NET_MERGE_END || (result == NET_MERGE_OTHER && ++others > OVERTAKEN))
+			break;
+		if (result == NET_MERGE_OTHER)
+			continue;
+		others = 0;
+		outgoing->at[outgoing->count++] = (uint8_t)at;
+		outgoing->segments += packet->count;
+	}
+	if (outgoing->count == 1)
+		return;
+	outgoing->segments++;
+	outgoing->slots = pages_of(merge->length) + 1 + outgoing->hash.valid;
+}
+
+/* Does the guest have the buffers for it, or at least for the first packet alone? */
+static bool can_go(struct net_back_queue *queue, struct outgoing *outgoing)
+{
+	if (has_buffers(queue, outgoing->slots))
+		return true;
+	if (outgoing->count == 1)
+		return false;
+	choose_first(queue, outgoing);
+	return has_buffers(queue, outgoing->slots);
 }
 
 void net_back_fill(struct net_back_queue *queue)
 {
-	while (queue->waits && queue->connected) {
-		struct net_packet *packet = queue->waiting[queue->first_waiting];
-		struct net_hash_value hash = queue->hashes[queue->first_waiting];
-		unsigned int slots = slots_of(packet, hash);
+	struct outgoing outgoing;
 
-		if (!has_buffers(queue, slots))
-			break;
-		if (!has_room(packet, slots))
-			complete(queue);
-		place(queue, packet, hash);
+	while (queue->waits && queue->connected) {
+		if (queue->waiting[queue->first_waiting]) {
+			choose(queue, &outgoing);
+			if (!can_go(queue, &outgoing))
+				break;
+			if (!has_room(&outgoing))
+				complete(queue);
+			if (outgoing.count > 1)
+				place_merged(queue, &outgoing);
+			else
+				place_single(queue, &outgoing);
+			queue->stall_at = 0;
+		}
 		queue->first_waiting = (queue->first_waiting + 1) % RX_PACKETS;
 		queue->waits--;
-		queue->stall_at = 0;
 	}
 	complete(queue);
 	if (queue->connected && queue->waits && !queue->stall_at) {
@@ -253,9 +389,11 @@ void net_back_fill(struct net_back_queue *queue)
 void net_back_drop_waiting(struct net_back_queue *queue)
 {
 	for (; queue->waits; queue->waits--) {
-		net_packet_put(queue->waiting[queue->first_waiting]);
+		struct net_packet *packet = queue->waiting[queue->first_waiting];
+
+		queue->back->port.sent.dropped += packet != NULL;
+		net_packet_put(packet);
 		queue->first_waiting = (queue->first_waiting + 1) % RX_PACKETS;
-		queue->back->port.sent.dropped++;
 	}
 	queue->stall_at = 0;
 }
@@ -279,7 +417,7 @@ void net_back_queue_packet(struct net_back_queue *queue, struct net_packet *pack
 		net_back_fill(queue);
 	/* has_buffers may have found the ring broken. */
 	if (!queue->connected || queue->stalled || queue->waits == RX_PACKETS ||
-	    (!queue->back->front.scatter && (pages_of(packet) > 1 || packet->gso))) {
+	    (!queue->back->front.scatter && (pages_of(packet->length) > 1 || packet->gso))) {
 		port->sent.dropped++;
 		return;
 	}

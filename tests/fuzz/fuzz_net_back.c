@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: pv-drivers/net.c pv-drivers/net_headers.c pv-drivers/net_offload.c pv-drivers/net_back.c pv-drivers/net_back_tx.c pv-drivers/net_back_rx.c pv-drivers/net_back_control.c pv-drivers/net_hash.c
+// sources: pv-drivers/net.c pv-drivers/net_headers.c pv-drivers/net_offload.c pv-drivers/net_merge.c pv-drivers/net_back.c pv-drivers/net_back_tx.c pv-drivers/net_back_rx.c pv-drivers/net_back_control.c pv-drivers/net_hash.c
 // flags: -Itests/unit/include/fake-guest -Iguest/include
 // runs: 15000
 /*
@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #define WORLD_CHECK(condition) ((condition) ? (void)0 : abort())
+#define MODEL_CHECK(condition) WORLD_CHECK(condition)
 #include "../unit/include/netif_world.h"
+#include "../unit/include/net_merge_model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -109,11 +111,33 @@ static void send_packet(struct net_back *back)
 		net_port_flush(net_back_port(back));
 }
 
+/* Packets of two connections that can be merged. */
+static void send_streams(struct net_back *back)
+{
+	struct model_stream streams[2] = {{.port = 1, .ipv6 = next() & 1}, {.port = 2}};
+	unsigned int data = 1 + next() * 5u;
+
+	model.count = 0;
+	for (unsigned int i = next() % 40; i; i--) {
+		struct net_packet *packet;
+
+		model_add(&streams[next() % 8 == 0], data, 0x10);
+		packet = net_packet_from_bytes(pool, model.in[model.count - 1].bytes,
+					       model.in[model.count - 1].length);
+		if (!packet)
+			break;
+		packet->checksum = NET_CHECKSUM_VALID;
+		net_port_send(net_back_port(back), packet);
+		net_packet_put(packet);
+	}
+	net_port_flush(net_back_port(back));
+}
+
 static void step(struct net_back *back)
 {
 	unsigned int q = next() % NET_BACK_QUEUES;
 
-	switch (next() % 14) {
+	switch (next() % 15) {
 	case 0:
 	case 1:
 		push_slots(q);
@@ -144,12 +168,15 @@ static void step(struct net_back *back)
 		world.revoked[next() % PAGES] = next() & 1;
 		break;
 	case 10:
-		memset(world.pages[next() % PAGES], next(), next());
+		send_streams(back);
 		break;
 	case 11:
-		push_control();
+		memset(world.pages[next() % PAGES], next(), next());
 		break;
 	case 12:
+		push_control();
+		break;
+	case 13:
 		world_event(CONTROL_N);
 		break;
 	default:

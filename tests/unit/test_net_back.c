@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: pv-drivers/net.c pv-drivers/net_headers.c pv-drivers/net_offload.c pv-drivers/net_back.c pv-drivers/net_back_tx.c pv-drivers/net_back_rx.c pv-drivers/net_back_control.c pv-drivers/net_hash.c
+// sources: pv-drivers/net.c pv-drivers/net_headers.c pv-drivers/net_offload.c pv-drivers/net_merge.c pv-drivers/net_back.c pv-drivers/net_back_tx.c pv-drivers/net_back_rx.c pv-drivers/net_back_control.c pv-drivers/net_hash.c
 // flags: -Itests/unit/include/fake-guest -Iguest/include
 /*
  * The back half of a network interface against a guest that keeps to the protocol, and against guests that do not.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: pv-drivers/net.c pv-drivers/net_headers.c pv-drivers/net_offload.c pv-drivers/net_back.c pv-drivers/net_back_tx.c pv-drivers/net_back_rx.c pv-drivers/net_back_control.c pv-drivers/net_hash.c
+// sources: pv-drivers/net.c pv-drivers/net_headers.c pv-drivers/net_offload.c pv-drivers/net_merge.c pv-drivers/net_back.c pv-drivers/net_back_tx.c pv-drivers/net_back_rx.c pv-drivers/net_back_control.c pv-drivers/net_hash.c
 // flags: -Itests/unit/include/fake-guest -Iguest/include
 /* The control ring of a network interface: hashing as a guest sets it and what it then receives; and guests that break it. */
 #include "unit.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-// sources: pv-drivers/net.c pv-drivers/net_headers.c pv-drivers/net_offload.c pv-drivers/net_back.c pv-drivers/net_back_tx.c pv-drivers/net_back_rx.c pv-drivers/net_back_control.c pv-drivers/net_hash.c pv-drivers/net_front.c pv-drivers/net_mac.c guest/format.c
+// sources: pv-drivers/net.c pv-drivers/net_headers.c pv-drivers/net_offload.c pv-drivers/net_merge.c pv-drivers/net_back.c pv-drivers/net_back_tx.c pv-drivers/net_back_rx.c pv-drivers/net_back_control.c pv-drivers/net_hash.c pv-drivers/net_front.c pv-drivers/net_mac.c guest/format.c
 // flags: -Itests/unit/include/fake-guest -Iguest/include
 /*
  * Front half against back half, over grants, rings and events of this program's: packets of all shapes go both ways and
