@@ -32,25 +32,31 @@ static void put16(uint8_t *at, uint16_t value)
 }
 
 /* Bits in which two places differ. */
-static uint64_t differ(const uint8_t *a, const uint8_t *b, size_t bytes)
+static uint16_t differ16(const uint8_t *a, const uint8_t *b)
 {
-	uint64_t result = 0;
+	uint16_t left, right;
 
-	for (; bytes >= 8; bytes -= 8, a += 8, b += 8) {
-		uint64_t left, right;
+	__builtin_memcpy(&left, a, 2);
+	__builtin_memcpy(&right, b, 2);
+	return left ^ right;
+}
 
-		__builtin_memcpy(&left, a, 8);
-		__builtin_memcpy(&right, b, 8);
-		result |= left ^ right;
-	}
-	for (; bytes >= 2; bytes -= 2, a += 2, b += 2) {
-		uint16_t left, right;
+static uint32_t differ32(const uint8_t *a, const uint8_t *b)
+{
+	uint32_t left, right;
 
-		__builtin_memcpy(&left, a, 2);
-		__builtin_memcpy(&right, b, 2);
-		result |= left ^ right;
-	}
-	return result;
+	__builtin_memcpy(&left, a, 4);
+	__builtin_memcpy(&right, b, 4);
+	return left ^ right;
+}
+
+static uint64_t differ64(const uint8_t *a, const uint8_t *b)
+{
+	uint64_t left, right;
+
+	__builtin_memcpy(&left, a, 8);
+	__builtin_memcpy(&right, b, 8);
+	return left ^ right;
 }
 
 static bool is_ipv4(const struct net_merge *merge)
@@ -113,28 +119,35 @@ bool net_merge_begin(struct net_merge *merge, const struct net_packet *first)
 /* The connection's addresses and ports. */
 static bool is_other(const struct net_merge *merge, const uint8_t *a, const uint8_t *b)
 {
-	unsigned int addresses = is_ipv4(merge) ? 8 : 32;
+	const uint8_t *tcp_a = a + merge->transport, *tcp_b = b + merge->transport;
+	uint64_t bits = differ32(tcp_a, tcp_b) | differ64(tcp_a - 8, tcp_b - 8);
 
-	return differ(a + merge->transport - addresses, b + merge->transport - addresses,
-		      addresses + 4);
+	if (!is_ipv4(merge))
+		for (unsigned int i = 16; i <= 32; i += 8)
+			bits |= differ64(tcp_a - i, tcp_b - i);
+	return bits;
 }
 
 /* Everything else in which pieces of one packet are equal, but for lengths and sums. */
 static bool is_different(const struct net_merge *merge, const uint8_t *a, const uint8_t *b)
 {
 	const uint8_t *tcp_a = a + merge->transport, *tcp_b = b + merge->transport;
-	uint64_t bits = differ(a, b, ETHERNET);
+	uint64_t bits = differ64(a, b) | differ32(a + 8, b + 8) | differ32(a + 12, b + 12);
 
 	if (is_ipv4(merge))
-		bits |= differ(a + 14, b + 14, 2) | differ(a + 14 + 6, b + 14 + 6, 4);
+		bits |= differ32(a + 14 + 6, b + 14 + 6); /* fragments, hops, protocol */
 	else
-		bits |= differ(a + 14, b + 14, 4) | differ(a + 14 + 6, b + 14 + 6, 2);
-	bits |= differ(tcp_a + 8, tcp_b + 8, 4);   /* acknowledgement */
-	bits |= tcp_a[12] ^ tcp_b[12];		   /* offset of the data */
-	bits |= TCP_ACK ^ (tcp_b[13] & ~TCP_PSH);  /* flags */
-	bits |= differ(tcp_a + 14, tcp_b + 14, 2); /* window */
-	bits |= differ(tcp_a + 18, tcp_b + 18, 2); /* urgent pointer */
-	return bits || differ(tcp_a + TCP, tcp_b + TCP, merge->data - merge->transport - TCP);
+		bits |= differ16(a + 14 + 2, b + 14 + 2) | differ16(a + 14 + 6, b + 14 + 6);
+	bits |= differ32(tcp_a + 8, tcp_b + 8);	  /* acknowledgement */
+	bits |= tcp_a[12] ^ tcp_b[12];		  /* offset of the data */
+	bits |= TCP_ACK ^ (tcp_b[13] & ~TCP_PSH); /* flags */
+	bits |= differ16(tcp_a + 14, tcp_b + 14); /* window */
+	bits |= differ16(tcp_a + 18, tcp_b + 18); /* urgent pointer */
+	if (bits)
+		return true;
+	for (unsigned int i = TCP; i < merge->data - (unsigned int)merge->transport; i += 4)
+		bits |= differ32(tcp_a + i, tcp_b + i);
+	return bits;
 }
 
 /* Of packets that must not be fragmented the identification is anything. */
