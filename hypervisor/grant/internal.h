@@ -61,9 +61,10 @@ static inline grant_status_t *status_of(const struct domain_grant *t, grant_ref_
  * preempted (-EINTR). */
 long grant_map_list(vaddr_t args, unsigned int count, unsigned int *done);
 long grant_unmap_list(vaddr_t args, unsigned int count, bool replace, unsigned int *done);
+/* ---- copy.c: likewise ---- */
+long grant_copy_list(vaddr_t args, unsigned int count, unsigned int *done);
 
-/* ---- copy.c, transfer.c: one element; the status is in it ---- */
-void grant_copy(struct gnttab_copy *op);
+/* ---- transfer.c: one element; the status is in it ---- */
 void grant_transfer(struct gnttab_transfer *op);
 void grant_swap(struct gnttab_swap_grant_ref *op);
 /* 0 or -errno: it has no status. */

@@ -10,7 +10,6 @@
 #include "pv/pv.h"
 
 union element {
-	struct gnttab_copy copy;
 	struct gnttab_transfer transfer;
 	struct gnttab_swap_grant_ref swap;
 	struct gnttab_cache_flush flush;
@@ -20,9 +19,6 @@ union element {
 static long run(unsigned int cmd, union element *e)
 {
 	switch (cmd) {
-	case GNTTABOP_copy:
-		grant_copy(&e->copy);
-		return 0;
 	case GNTTABOP_transfer:
 		grant_transfer(&e->transfer);
 		return 0;
@@ -80,8 +76,7 @@ static long list_op(unsigned int cmd, vaddr_t args, unsigned int count, size_t s
 	case GNTTABOP_unmap_and_replace:
 		return grant_unmap_list(args, count, cmd == GNTTABOP_unmap_and_replace, done);
 	case GNTTABOP_copy:
-		out = offsetof(struct gnttab_copy, status);
-		break;
+		return grant_copy_list(args, count, done);
 	case GNTTABOP_transfer:
 		out = offsetof(struct gnttab_transfer, status);
 		break;

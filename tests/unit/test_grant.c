@@ -200,6 +200,52 @@ static void copies(void **state)
 	assert_int_equal(page(FRAME(A, 1))[0], 0);
 }
 
+/* A list whose elements share ends: each is judged for itself, and in the end nothing is in use. */
+static void copies_in_a_row(void **state)
+{
+	struct gnttab_copy list[70];
+	uint8_t *from = (uint8_t *)page(FRAME(A, 0)), *to = (uint8_t *)page(FRAME(A, 1));
+
+	for (unsigned int i = 0; i < PAGE_SIZE; i++)
+		from[i] = (uint8_t)(i * 7 + (i >> 8));
+	grant(A, 5, FRAME(A, 0), GTF_permit_access | GTF_readonly);
+	grant(A, 6, FRAME(A, 1), GTF_permit_access);
+	for (unsigned int i = 0; i < 70; i++) {
+		unsigned int at = i * 50;
+
+		list[i] = from_grant(5, at, 6, 50);
+		list[i].dest.domid = sides[A].d->id;
+		list[i].dest.offset = (uint16_t)at;
+		list[i].flags |= GNTCOPY_dest_gref;
+		list[i].status = 99;
+	}
+	list[3].source.u.ref = 6; /* within a page */
+	list[7].dest.u.ref = 5;	  /* for reading only */
+	list[8].dest.u.ref = 7;	  /* not granted */
+	list[9].source.domid = DOMID_SELF;
+	list[10].source.offset = PAGE_SIZE - 49;
+	list[11].source.domid = 77;
+	list[12].flags = GNTCOPY_dest_gref; /* a frame of A's, by its number */
+	become(&sides[B]);
+	assert_int_equal(grant_op(GNTTABOP_copy, list, 70), 0);
+	check_model();
+	for (unsigned int i = 0; i < 70; i++) {
+		static const int16_t bad[] = {GNTST_general_error, GNTST_general_error,
+					      GNTST_general_error, GNTST_bad_copy_arg,
+					      GNTST_bad_domain,	   GNTST_permission_denied};
+
+		if (i >= 7 && i <= 12) {
+			assert_int_equal(list[i].status, bad[i - 7]);
+			continue;
+		}
+		assert_int_equal(list[i].status, GNTST_okay);
+		if (i != 3)
+			assert_memory_equal(to + i * 50, from + i * 50, 50);
+	}
+	assert_int_equal(v1_of(A, 5)->flags, GTF_permit_access | GTF_readonly);
+	assert_int_equal(v1_of(A, 6)->flags, GTF_permit_access);
+}
+
 static void set_version(unsigned int n, unsigned int version)
 {
 	struct gnttab_set_version op = {version};
@@ -220,6 +266,7 @@ static void grant_v2(unsigned int n, grant_ref_t ref, mfn_t mfn, uint16_t flags,
 
 static void parts_of_pages(void **state)
 {
+	struct gnttab_copy list[3];
 	grant_handle_t handle;
 
 	set_version(A, 2);
@@ -233,6 +280,15 @@ static void parts_of_pages(void **state)
 	assert_int_equal(copy(B, from_grant(5, 99, FRAME(B, 1), 50)), GNTST_general_error);
 	assert_int_equal(copy(B, from_grant(5, 101, FRAME(B, 1), 50)), GNTST_general_error);
 	assert_int_equal(page(FRAME(B, 1))[0], 0);
+	assert_int_equal(sides[A].d->grant.status[0][5], 0);
+	/* In a list the part is that of each element. */
+	list[0] = from_grant(5, 100, FRAME(B, 1), 50);
+	list[1] = from_grant(5, 120, FRAME(B, 1), 31);
+	list[2] = from_grant(5, 120, FRAME(B, 1), 30);
+	assert_int_equal(grant_op(GNTTABOP_copy, list, 3), 0);
+	assert_int_equal(list[0].status, GNTST_okay);
+	assert_int_equal(list[1].status, GNTST_general_error);
+	assert_int_equal(list[2].status, GNTST_okay);
 	assert_int_equal(sides[A].d->grant.status[0][5], 0);
 }
 
@@ -416,6 +472,7 @@ int main(void)
 	    TEST(readers_of_a_table),
 	    TEST(given_up),
 	    TEST(copies),
+	    TEST(copies_in_a_row),
 	    TEST(parts_of_pages),
 	    TEST(transitive),
 	    TEST(transfers),
