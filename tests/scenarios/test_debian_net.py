@@ -49,7 +49,7 @@ def test_two_debians(machine, tmp_path):
         os.symlink(SERVERS, tmp_path / "www/servers.pl")
         os.symlink(*glob.glob(NETEM), tmp_path / "www/netem.ko")
         digest = hashlib.sha256(server.data).hexdigest()
-        qemu = (*drive(images[0], name="one"), *drive(images[1], name="two"),
+        qemu = (*drive(*images),
                 "-netdev", "user,id=wire", "-device", "virtio-net-pci,netdev=wire")
         with debian_machine(machine, tmp_path, configs, cpus=2, memory="1G", qemu=qemu) as m:
             dom0 = Xl(m)

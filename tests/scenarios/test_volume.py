@@ -147,7 +147,8 @@ def allocated(dom0, name):
 
 def test_linux_on_a_volume(machine, tmp_path):
     """A volume that a Linux machine made and filled: Debian's kernel boots from it, with an overlay over an image that stays as it
-    is; what it writes is in the copy of both that dom0 makes, what it has removed and trimmed is the volume's again."""
+    is, and grows under the running guest; what it writes is in the copy of both that dom0 makes, what it has removed and trimmed
+    is the volume's again."""
     tree = tmp_path / "tree"
     for folder in ("boot", "xl", "images"):
         (tree / folder).mkdir(parents=True)
@@ -175,6 +176,9 @@ def test_linux_on_a_volume(machine, tmp_path):
         taken = allocated(dom0, "work")
         guest.run("rm /m/much; sync; fstrim /m; umount /m")
         assert allocated(dom0, "work") < taken - (7 << 20)
+        assert dom0.run("image resize work 40m") == []
+        guest.run("until [ $(cat /sys/block/xvda/size) = 81920 ]; do sleep 0.2; done")
+        guest.run("echo grown | dd of=/dev/xvda bs=1k seek=40959 conv=fsync 2>/dev/null")
         assert not linux.BAD.findall(guest.run("dmesg"))
         dom0.xl("destroy linux")
         dom0.wait_for("gone", lambda domains: list(domains) == ["Domain-0"])
@@ -186,5 +190,6 @@ def test_linux_on_a_volume(machine, tmp_path):
     assert contents(disk, "/images/base") == before
     flat = tmp_path / "flat"
     flat.write_bytes(contents(disk, "/images/flat"))
+    assert flat.read_bytes()[32 << 20:].rstrip(b"\0") == bytes(8191 << 10) + b"grown\n"
     assert_clean(flat)
     assert hashlib.md5(contents(flat, "/file")).hexdigest() == wanted
