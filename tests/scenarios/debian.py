@@ -67,13 +67,13 @@ class Debian(Guest):
                  "iodepth": 8, "size": "4m", **settings}
         # In two lines: what is typed ahead of dom0 and does not fit into 256 bytes is lost.
         self.run("fio='fio --eta=never --name=global " + " ".join(f"--{key}={value}" for key, value in words.items()) + "'")
-        output = self.run(f"$fio $(for f in {' '.join(files)}; do echo --name=$f --filename=$f; done)", timeout=600)
+        output = self.run(f"$fio $(for f in {' '.join(files)}; do echo --name=$f --filename=$f; done)", timeout=2 * machine_module.BOOT)
         assert output.count("err= 0") == len(files) * words.get("numjobs", 1), output
         return output
 
     def poweroff(self):
         """Shut down as a person does, and wait until dom0 has seen it and the domain is gone."""
         self.start("poweroff")
-        self.machine.expect(r"has shut down: destroy", timeout=120)
+        self.machine.expect(r"has shut down: destroy", timeout=machine_module.BOOT)
         self.dom0.leave()
         self.dom0.wait_for("gone", lambda domains: self.name not in domains)

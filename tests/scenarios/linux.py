@@ -97,7 +97,7 @@ class Linux:
 
     ready, prompt = r"INIT REACHED", PROMPT
 
-    def __init__(self, machine, seconds=300):
+    def __init__(self, machine, seconds=machine_module.BOOT):
         self.machine = machine
         machine.expect(self.ready, timeout=seconds)
         machine.expect(re.escape(self.prompt))

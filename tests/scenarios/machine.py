@@ -28,6 +28,7 @@ FIRMWARE = "/usr/share/ovmf/OVMF.fd"
 
 # Emulation on a busy two-core machine: a patience that only a hang exhausts.
 PATIENCE = float(os.environ.get("SCENARIO_PATIENCE", "90"))
+BOOT = max(300, PATIENCE)  # a whole Linux
 
 ESCAPE = "\x01" * 3  # Ctrl-A three times: console input to the hypervisor and back
 AUDIT = re.compile(r"audit: (\d+) frames, (\d+) mismatches")

@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from debian import DIRECT, GRUB, Debian, check_filesystem, config, debian_machine, drive, root_copy
+from machine import BOOT
 from xl import Xl
 
 MIB = 1 << 20
@@ -20,7 +21,7 @@ def start(dom0, name="debian", said=None):
     """Create it, watching what it says, up to its prompt."""
     dom0.machine.send(f"xl create -q -c {name}\r")
     if said:
-        dom0.machine.expect(said, timeout=300)
+        dom0.machine.expect(said, timeout=BOOT)
     dom0.leave()
     return Debian(dom0, "debian")
 
@@ -88,7 +89,7 @@ def test_reboot(machine, tmp_path):
         dom0.xl("block-attach debian ram:32M,,xvdb")
         first = dom0.domains()["debian"]["domid"]
         guest.start("reboot")
-        m.expect("wants to reboot: restart", timeout=120)
+        m.expect("wants to reboot: restart", timeout=BOOT)
         dom0.leave()
         dom0.wait_for("restarted", lambda domains: domains.get("debian", {"domid": first})["domid"] != first)
         guest = Debian(dom0, "debian")

@@ -33,7 +33,8 @@ def join(path, **parts):
     blank(path, at + 1)
     disk_image.partition(path, [(name, first * 2048, end * 2048 - 1) for name, first, end in places])
     for name, first, _ in places:
-        subprocess.run(["dd", f"if={parts[name]}", f"of={path}", "bs=1M", f"seek={first}", "conv=notrunc,sparse", "status=none"], check=True)
+        subprocess.run(["dd", f"if={parts[name]}", f"of={path}", "bs=1M", f"seek={first}", "conv=notrunc,sparse", "status=none"],
+                       check=True)
         os.remove(parts[name])
     return {name: first * MIB for name, first, _ in places}
 
@@ -48,6 +49,7 @@ SOURCES = ["disk", "partition", "file", "overlay", "nbd", "ram"]
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind,vcpus,root", [("virtio-blk-pci", 1, "overlay"), ("nvme", 1, "disk"), ("ahci", 1, "file"),
                                              ("virtio-blk-pci", 2, "nbd"), ("nvme", 2, "partition"), ("ahci", 2, "disk")])
 def test_disk_matrix(machine, tmp_path, kind, vcpus, root):
@@ -79,6 +81,7 @@ def test_disk_matrix(machine, tmp_path, kind, vcpus, root):
             on_each(guest, others.values(), "rm /mnt/$d/fio; umount /mnt/$d; e2fsck -fn /dev/$d")
             guest.poweroff()
             guest = start(dom0, said=r"debian: clean,")
+            guest.run("grep matrix /mark")
             on_each(guest, lasting, "e2fsck -fn /dev/$d; mount -o ro /dev/$d /mnt/$d; grep matrix /mnt/$d/mark")
             guest.poweroff()
             dom0.poweroff()
@@ -99,6 +102,7 @@ def grown(guest, vdev, mib):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_rings_and_resize(machine, tmp_path):
     """Two queues with rings of four pages; deep queues, large requests, flushes and discards; and both kinds of disks that can grow do so
     while Linux has them."""

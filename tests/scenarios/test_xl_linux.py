@@ -6,6 +6,7 @@ import re
 import pytest
 
 import linux
+from machine import BOOT
 from shell import PROMPT
 from xl import Xl, xl_machine
 
@@ -15,7 +16,7 @@ CLOUD, GENERIC = "linux-image-cloud-amd64", "linux-image-amd64"
 class Guest(linux.Linux):
     """A session with a Linux in a domain, through xl console; between runs the terminal is dom0's."""
 
-    def __init__(self, dom0, name, seconds=300):
+    def __init__(self, dom0, name, seconds=BOOT):
         self.dom0, self.name = dom0, name
         self.open()
         super().__init__(dom0.machine, seconds)
