@@ -4,9 +4,6 @@
 /* The NVMe driver against a controller made up by the test: in good order, failing, lying. */
 #include "fake_nvme.h"
 
-#define REQUESTS 100
-
-static struct test_request requests[REQUESTS];
 static uint8_t shadow[FAKE_BYTES];
 
 static struct nvme *driver(void)
@@ -14,29 +11,14 @@ static struct nvme *driver(void)
 	return pci.private;
 }
 
-static struct block_device *disk(void)
+static uint64_t driver_watch(void)
 {
-	assert_true(registered_count >= 1);
-	return registered[0];
+	return nvme_watch(driver());
 }
 
-/* Everything that goes on, until nothing does, or (limit not 0) for so many seconds. */
-static void settle(unsigned int seconds)
+static bool driver_has_attention(void)
 {
-	uint64_t until = now + seconds * NSEC_PER_SEC;
-
-	do {
-		uint64_t next;
-
-		while (device_step())
-			;
-		next = nvme_watch(driver());
-		if (requests_under_way)
-			assert_true(next || driver()->attention); /* somebody looks after them */
-		while (device_step())
-			;
-		now += NSEC_PER_SEC;
-	} while (now < until && requests_under_way);
+	return driver()->attention;
 }
 
 static void start(unsigned int shift)
@@ -63,21 +45,6 @@ static void stop(void)
 	pci.private = NULL;
 	dma_blocks = 0;
 	bus_master = false;
-}
-
-static struct test_request *submit_at(unsigned int index, enum block_operation operation,
-				      uint64_t sector)
-{
-	struct test_request *r = &requests[index];
-
-	request_free(r);
-	r->request.operation = operation;
-	r->request.sector = sector;
-	request_segments(r, disk()->logical_size);
-	if (operation == BLOCK_WRITE)
-		request_fill(r);
-	request_submit(disk(), r);
-	return r;
 }
 
 static void check_found(void **state)
@@ -293,21 +260,6 @@ static void check_abort(void **state)
 	assert_int_equal(requests[0].status, 0);
 	assert_int_equal(nvme.disabled, 0);
 	stop();
-}
-
-static void submit_some(void)
-{
-	for (unsigned int i = 0; i < REQUESTS; i++)
-		submit_at(i, i % 2 ? BLOCK_READ : BLOCK_WRITE, i * 17);
-	block_kick(disk());
-}
-
-static void check_all_ended(int status)
-{
-	for (unsigned int i = 0; i < REQUESTS; i++) {
-		assert_int_equal(requests[i].ended, 1);
-		assert_int_equal(requests[i].status, status);
-	}
 }
 
 /* A controller that does not go on is given up; requests end when it cannot reach memory any more. */

@@ -184,4 +184,71 @@ static void request_compare(struct test_request *r, const uint8_t *copy)
 	}
 }
 
+/*
+ * A test's requests, and its copy of what the disk must hold
+ */
+
+#define REQUESTS 100
+
+static struct test_request requests[REQUESTS];
+
+static struct block_device *disk(void)
+{
+	assert_true(registered_count >= 1);
+	return registered[0];
+}
+
+/* What the driver's thread does: returns when it next has to look, 0: not at all. And: has it been told to look at once? */
+static uint64_t driver_watch(void);
+static bool driver_has_attention(void);
+
+/* Everything that goes on, until nothing does, or for so many seconds. */
+static void settle(unsigned int seconds)
+{
+	uint64_t until = now + seconds * NSEC_PER_SEC;
+
+	do {
+		uint64_t next;
+
+		while (device_step())
+			;
+		next = driver_watch();
+		if (requests_under_way)
+			assert_true(next || driver_has_attention()); /* somebody looks after them */
+		while (device_step())
+			;
+		now += NSEC_PER_SEC;
+	} while (now < until && requests_under_way);
+}
+
+static struct test_request *submit_at(unsigned int index, enum block_operation operation,
+				      uint64_t sector)
+{
+	struct test_request *r = &requests[index];
+
+	request_free(r);
+	r->request.operation = operation;
+	r->request.sector = sector;
+	request_segments(r, disk()->logical_size);
+	if (operation == BLOCK_WRITE)
+		request_fill(r);
+	request_submit(disk(), r);
+	return r;
+}
+
+static void submit_some(void)
+{
+	for (unsigned int i = 0; i < REQUESTS; i++)
+		submit_at(i, i % 2 ? BLOCK_READ : BLOCK_WRITE, i * 17);
+	block_kick(disk());
+}
+
+static void check_all_ended(int status)
+{
+	for (unsigned int i = 0; i < REQUESTS; i++) {
+		assert_int_equal(requests[i].ended, 1);
+		assert_int_equal(requests[i].status, status);
+	}
+}
+
 #endif
