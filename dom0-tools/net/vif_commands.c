@@ -90,6 +90,18 @@ static void show_table(const struct rows *rows)
 	}
 }
 
+/* Those by which the guest has its packets distributed; public/io/netif.h numbers them in this order. */
+static void write_hashes(struct json *json, uint32_t types)
+{
+	static const char *const names[] = {"ipv4", "ipv4-tcp", "ipv6", "ipv6-tcp"};
+
+	json_array(json, "hashes");
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (types & 1u << i)
+			json_string(json, NULL, names[i]);
+	json_end(json);
+}
+
 static void write_row(struct json *json, const struct row *row)
 {
 	json_object(json, NULL);
@@ -104,6 +116,7 @@ static void write_row(struct json *json, const struct row *row)
 	json_boolean(json, "carrier", row->status.carrier);
 	json_boolean(json, "taken_down", row->status.down);
 	json_unsigned(json, "queues", row->status.queues);
+	write_hashes(json, row->status.hash_types);
 	json_boolean(json, "multicast_control", row->status.multicast_control);
 	json_unsigned(json, "multicast_groups", row->status.groups);
 	network_json_counters(json, "received", &row->received);
