@@ -66,6 +66,11 @@ def test_link(machine, tmp_path):
         dom0.leave()
         assert "Hello" in page(60)
 
+        # What the front half says of groups is followed too.
+        for on in (True, False):
+            dom0.run(f"xenstore-write /local/domain/1/device/vif/0/request-multicast-control {int(on)}")
+            wait_for(lambda: shown(dom0, "vifs")[0], lambda vif, on=on: vif["multicast_control"] == on)
+
         # The cable is pulled out: not its own link, unless the bridge is to say so.
         dom0.run("ip 10.0.2.9/24 gw=10.0.2.2")
         m.qmp("set_link", name="card", up=False)
