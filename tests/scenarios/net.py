@@ -63,3 +63,12 @@ def mac(text):
 
 def ethernet(to, source, kind, payload):
     return mac(to) + mac(source) + struct.pack(">H", kind) + payload
+
+
+def checksum(data):
+    """The Internet's (RFC 1071)."""
+    words = struct.unpack(f">{(len(data) + 1) // 2}H", data + bytes(len(data) % 2))
+    total = sum(words)
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
