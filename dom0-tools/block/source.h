@@ -22,8 +22,8 @@ struct block_source_kind {
 	long (*open)(const char *target, bool read_only, struct block_device **device,
 		     const char **why);
 	/*
-	 * NULL, or: is what was opened a disk by now? 0; -XEN_EAGAIN: not yet, its listeners are told when to ask again (until
-	 * it was 0 once it has no other users); or an error with a sentence in *why: it will never be.
+	 * NULL, or: is what was opened a disk by now? 0; -XEN_EAGAIN: not yet, ask again when the device's listeners are told; or
+	 * an error with a sentence in *why: it will never be. Before it was 0 the device has no users.
 	 */
 	long (*ready)(struct block_device *device, const char **why);
 	/* It is not used any more, by who opened it. NULL: nothing to do. */
