@@ -140,7 +140,8 @@ def test_rings_and_resize(machine, tmp_path):
         guest.run("mke2fs -q -t ext4 /dev/xvdb && mount /dev/xvdb /mnt && dd if=/dev/urandom of=/mnt/x bs=1M count=16 conv=fsync")
         used = os.stat(whole).st_blocks
         guest.run("rm /mnt/x; sync; fstrim -v /mnt; umount /mnt")
-        assert disks(dom0)[domid, 51728]["discards"] and used - os.stat(whole).st_blocks >= 15 * 2048
+        # Linux goes on writing tables of the new file system meanwhile.
+        assert disks(dom0)[domid, 51728]["discards"] and used - os.stat(whole).st_blocks >= 12 * 2048
         m.qmp("block_resize", device="d1", size=48 * MIB)
         grown(guest, "xvdb", 48)
         assert dom0.run("image resize image 40m") == []
