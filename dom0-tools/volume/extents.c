@@ -37,25 +37,36 @@ static bool is_sound(const struct volume *volume, const struct ext2fs_extent *ex
 	       extent->e_pblk < all && extent->e_len <= all - extent->e_pblk;
 }
 
-/*
- * The extent with a block, or the first one behind it. After a goto the cursor may pass through the leaf where it is once more
- * before it goes on to the next one; a tree that goes in circles has an end here all the same.
- */
-static errcode_t seek(struct volume *volume, ext2_extent_handle_t tree, uint64_t block,
-		      struct ext2fs_extent *extent)
+/* From an extent on to the next one: beside it, or the first one below the next entry of an index above. */
+static errcode_t next(ext2_extent_handle_t tree, struct ext2fs_extent *extent)
 {
-	unsigned int steps = 2 * volume->fs->blocksize / sizeof(struct ext3_extent);
+	errcode_t error = ext2fs_extent_get(tree, EXT2_EXTENT_NEXT_SIB, extent);
+
+	while (error == EXT2_ET_EXTENT_NO_NEXT) {
+		error = ext2fs_extent_get(tree, EXT2_EXTENT_UP, extent);
+		if (error == EXT2_ET_EXTENT_NO_UP)
+			return EXT2_ET_EXTENT_NO_NEXT;
+		if (!error)
+			error = ext2fs_extent_get(tree, EXT2_EXTENT_NEXT_SIB, extent);
+	}
+	while (!error && !(extent->e_flags & EXT2_EXTENT_FLAGS_LEAF))
+		error = ext2fs_extent_get(tree, EXT2_EXTENT_DOWN, extent);
+	return error;
+}
+
+/* The extent with a block, or the first one behind it. libext2fs's own way to the next leaf visits others again after a goto. */
+static errcode_t seek(ext2_extent_handle_t tree, uint64_t block, struct ext2fs_extent *extent)
+{
 	errcode_t error = ext2fs_extent_goto(tree, block);
 
 	if (error && error != EXT2_ET_EXTENT_NOT_FOUND)
 		return error;
 	error = ext2fs_extent_get(tree, EXT2_EXTENT_CURRENT, extent);
-	while (!error && extent->e_lblk + extent->e_len <= block) {
-		if (steps-- == 0)
-			return EXT2_ET_EXTENT_LEAF_BAD;
-		error = ext2fs_extent_get(tree, EXT2_EXTENT_NEXT_LEAF, extent);
-	}
-	return error;
+	if (error || extent->e_lblk + extent->e_len > block)
+		return error;
+	error = next(tree, extent);
+	/* They are in order. */
+	return !error && extent->e_lblk <= block ? EXT2_ET_EXTENT_LEAF_BAD : error;
 }
 
 long extents_find(struct volume *volume, ext2_ino_t node, uint64_t block, struct run *run)
@@ -67,7 +78,7 @@ long extents_find(struct volume *volume, ext2_ino_t node, uint64_t block, struct
 
 	if (error)
 		return volume_errno(error);
-	error = seek(volume, tree, block, &extent);
+	error = seek(tree, block, &extent);
 	ext2fs_extent_free(tree);
 	*run = (struct run){.first = block, .count = UINT64_MAX - block, .state = RUN_HOLE};
 	if (error == EXT2_ET_NO_CURRENT_NODE || error == EXT2_ET_EXTENT_NO_NEXT)
@@ -303,7 +314,7 @@ static errcode_t punch_next(struct volume *volume, ext2_ino_t node, struct ext2_
 {
 	struct ext2fs_extent extent;
 	uint64_t before, gone;
-	errcode_t error = seek(volume, tree, *first, &extent);
+	errcode_t error = seek(tree, *first, &extent);
 
 	if (error == EXT2_ET_EXTENT_NO_NEXT || error == EXT2_ET_NO_CURRENT_NODE ||
 	    (!error && extent.e_lblk >= end)) {

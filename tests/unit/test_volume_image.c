@@ -434,6 +434,36 @@ static void test_refusals(void **state)
 	end_volume();
 }
 
+/* An image of many extents, in an index of two levels, grows under its user: what lies behind its old end gets its places. */
+static void test_grown(void **state)
+{
+	static unsigned char page[4096], got[4096];
+
+	fake_disk_open(&host_disk, 96 * MIB);
+	fake_disk_save(&host_disk, host_path("image"));
+	assert_int_equal(host_run("mke2fs -q -F -t ext4 -L cerne @"), 0);
+	fake_disk_load(&host_disk, host_path("image"));
+	mount_volume(&host_disk.device);
+	assert_int_equal(image_create(volume, "whole", 32 * MIB, false, NULL, &why), 0);
+	devices[0] = open_image("whole", false);
+	assert_int_equal(block_open(devices[0], BLOCK_OPEN_WRITE), 0);
+	for (unsigned int i = 0; i < 600; i++)
+		assert_int_equal(block_write(devices[0], random_below(32 * 256) * 8, page, 8), 0);
+	assert_int_equal(image_resize(volume, "whole", 40 * MIB, &why), 0);
+	for (unsigned int i = 0; i < 600; i++) {
+		uint64_t sector = (32 * 256 + random_below(8 * 256)) * 8;
+
+		fill(page, sizeof(page));
+		assert_int_equal(block_write(devices[0], sector, page, 8), 0);
+		assert_int_equal(block_read(devices[0], sector, got, 8), 0);
+		assert_memory_equal(got, page, sizeof(page));
+	}
+	block_close(devices[0], BLOCK_OPEN_WRITE);
+	volume_source_close(devices[0]);
+	devices[0] = NULL;
+	end_volume();
+}
+
 /* The volume fills up under a sparse image: the writer is told, the volume stays sound, and what is there is there. */
 static void test_full(void **state)
 {
@@ -641,6 +671,7 @@ int main(void)
 	    cmocka_unit_test(test_discard_gives_back),
 	    cmocka_unit_test(test_discard_of_many_extents),
 	    cmocka_unit_test(test_discard_when_full),
+	    cmocka_unit_test(test_grown),
 	    cmocka_unit_test(test_discard_waits_for_requests),
 	};
 	int failed;
