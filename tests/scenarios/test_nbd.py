@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Guests' disks on a network block device server: QEMU's, on the host."""
 import json
+import socket
 import subprocess
 import time
 
 import machine as machine_module
-from test_block import Guest
+from test_block import Guest, disks
 from test_uplink import HOST, free_port
 from xl import Xl, xl_machine
 
@@ -79,3 +80,39 @@ def test_nbd(machine, tmp_path):
             dom0.poweroff()
     finally:
         server.kill()
+
+
+def restarted_meanwhile(dom0, m, silent):
+    """A disk whose server says nothing is attached to one guest, while the other begins anew with a disk of its own: whether
+    that had it by the time that the first was given up."""
+    before = int(dom0.xl("domid b")[0])
+    m.send("xl console b\r")
+    m.expect("example>")
+    m.send("spin 2\rreboot\r")
+    dom0.leave()
+    told = "\n".join(dom0.run(f"xl block-attach a nbd://{HOST}:{silent}/x,raw,xvda,rw"))
+    assert "the server does not answer" in told, told
+    states = {domid: disk["state"] for (domid, _), disk in disks(dom0).items()}
+    after = dom0.wait_for("anew", lambda domains: domains.get("b", {"domid": before})["domid"] != before)["b"]["domid"]
+    # The example guest connects when it first uses it.
+    return states.get(after) in ("waiting", "connected")
+
+
+def test_silent_server(machine, tmp_path):
+    """A server that takes the connection and never says a word: no disk, and why, and nobody else waits for that."""
+    config = 'name = "{}"\nkernel = "/boot/example"\nmemory = 16\n{}'
+    configs = {"a": config.format("a", ""), "b": config.format("b", 'disk = ["ram:1M,raw,xvda,rw"]\n')}
+    card = ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net"]
+    with socket.create_server(("127.0.0.1", 0)) as silent, \
+            xl_machine(machine, tmp_path, configs, qemu=card, cpus=2) as m:
+        dom0 = Xl(m)
+        dom0.run("ip dhcp")
+        for name in "ab":
+            dom0.xl(f"create -q {name}")
+        # The server has 8 s; on a busy host a guest may need more than what is left of them.
+        assert any(restarted_meanwhile(dom0, m, silent.getsockname()[1]) for _ in range(3))
+        assert len(dom0.run("nbd")) == 1
+        for name in "ab":
+            dom0.xl(f"destroy {name}")
+        dom0.wait_for("gone", lambda domains: list(domains) == ["Domain-0"])
+        dom0.poweroff()
