@@ -94,4 +94,9 @@
 #define LWIP_STATS		    1
 #define LWIP_STATS_DISPLAY	    0
 
+/* Of segments that come in. */
+#define LWIP_HOOK_FILENAME "hooks.h"
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, length, in_first, second, p) \
+	lwip_check_segment(pcb, header, length, in_first, second)
+
 #endif

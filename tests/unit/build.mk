@@ -64,7 +64,7 @@ $(foreach t,$(ext2fs-tests),$(eval $($(t)-objects): | $(ext2fs-generated)/.made)
 # And lwIP, with memory that the sanitizer knows of.
 host-lwip := $(BUILD)/tests/liblwip.a
 host-lwip-objects := $(patsubst %,$(BUILD)/tests/lwip/%.o,$(filter core/% netif/%,$(lwip-core)))
-$(host-lwip-objects): $(BUILD)/tests/lwip/%.o: $(lwip-source)/.fetched guest/lwip/lwipopts.h guest/lwip/arch/cc.h tests/unit/include/lwip_memory.h tests/unit/build.mk $(BUILD)/flags-host
+$(host-lwip-objects): $(BUILD)/tests/lwip/%.o: $(lwip-source)/.fetched guest/lwip/lwipopts.h guest/lwip/hooks.h guest/lwip/arch/cc.h tests/unit/include/lwip_memory.h tests/unit/build.mk $(BUILD)/flags-host
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) -g -O1 -w -fsanitize=fuzzer-no-link,address $(host-lwip-flags) -c $(lwip-source)/src/$*.c -o $@
 $(host-lwip): $(host-lwip-objects)
