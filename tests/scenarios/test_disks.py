@@ -115,10 +115,11 @@ def test_what_goes_wrong(machine, tmp_path):
         assert "checksum is wrong" in disks["disk3"]["partition_table_error"]
         assert "overlap" in disks["disk4"]["partition_table_error"]
         assert "overlap" in "\n".join(shell.run("disks"))
-        lines = shell.run("disktest disk0")
-        assert re.match(r"sectors 1984 to 2047: (I/O|i/o) error", lines[0], re.I) and " 1 problem" in lines[-1]
-        lines = shell.run("disktest --destroy disk0 1500")
         # QEMU makes one of neighbours, which then fail together; which ones depends on when they come.
+        lines = shell.run("disktest disk0")
+        assert re.match(r"sectors \d+ to \d+: (I/O|i/o) error", lines[0], re.I), lines
+        assert re.search(r"sectors read .* [1-9]\d* problem", lines[-1]), lines
+        lines = shell.run("disktest --destroy disk0 1500")
         assert re.match(r"sectors \d+ to \d+: (I/O|i/o) error", lines[0], re.I), lines
         assert re.search(r"written and read .* [1-9]\d* problem", lines[-1]), lines
         assert "Read-only" in shell.run("disktest --destroy disk1p1")[0]
